@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Status codes: the one error vocabulary of the kernel, the libraries, the drivers and the services.
+// Status codes: the one error vocabulary of the kernel, the libraries, the drivers and the
+// services.
 //
 // Zero is success; every other value names what went wrong. The numbers are part of the ABI and of
 // the service protocols: append, never renumber.
