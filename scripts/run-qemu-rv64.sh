@@ -1,0 +1,119 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Boot Nexus in QEMU. Everything is chosen by environment variables:
+#
+#   SMP=1..4             harts (4)
+#   VIRTIO=modern|legacy virtio-mmio transport (modern)
+#   DISK=PATH|none       package image (build/pkgfs.img); also IMAGE=PATH
+#   DTB=PATH|qemu        device tree (build/virt-nexus-smp$SMP.dtb); qemu: the one QEMU makes
+#   FIRMWARE=PATH        SBI firmware (QEMU's own OpenSBI)
+#   KERNEL=PATH          kernel (build/neuron.elf)
+#   INITRD=PATH          boot archive (build/initrd.cpio)
+#   APPEND=WORDS         boot arguments
+#   MEMORY=SIZE          such as 512M (256M)
+#   ICOUNT=1             deterministic: virtual time counts instructions, one host thread
+#   SERIAL=console       console on this terminal, Ctrl-A X leaves (default)
+#         =stdio         plain standard input and output, no QEMU monitor
+#         =file:PATH     write the console to a file
+#   GDB=1|PATH           halt at reset and wait for gdb on port 1234, or on a Unix socket at PATH
+#   PIDFILE=PATH         write QEMU's process id there
+#
+# Arguments are passed on to QEMU.
+set -eu
+
+root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
+build=$root/build
+
+refuse() {
+    echo "run-qemu: $*" >&2
+    exit 2
+}
+
+# QEMU's option parser ends a value at a comma; a doubled comma stands for one.
+escape() {
+    printf '%s' "$1" | sed 's/,/,,/g'
+}
+
+need_file() {
+    [ -r "$2" ] || refuse "$1 not found: $2 (./nexus build makes it)"
+}
+
+SMP=${SMP:-4}
+case $SMP in
+1 | 2 | 3 | 4) ;;
+*) refuse "SMP=$SMP is not supported: use 1, 2, 3 or 4 harts" ;;
+esac
+
+MEMORY=${MEMORY:-256M}
+case $MEMORY in
+*[!0-9]*[MG] | [MG] | '' | *[!0-9MG]*) refuse "MEMORY=$MEMORY is not a size such as 256M or 1G" ;;
+*[MG]) ;;
+*) refuse "MEMORY=$MEMORY is not a size such as 256M or 1G" ;;
+esac
+
+KERNEL=${KERNEL:-$build/neuron.elf}
+INITRD=${INITRD:-$build/initrd.cpio}
+need_file kernel "$KERNEL"
+need_file 'boot archive' "$INITRD"
+
+set -- -kernel "$KERNEL" -initrd "$INITRD" -append "${APPEND:-}" "$@"
+set -- -machine virt -cpu rv64 -smp "$SMP" -m "$MEMORY" -display none -no-reboot -seed 1 "$@"
+
+case ${VIRTIO:-modern} in
+modern) set -- -global virtio-mmio.force-legacy=off "$@" ;;
+legacy) set -- -global virtio-mmio.force-legacy=on "$@" ;;
+*) refuse "VIRTIO=$VIRTIO is not a transport: use modern or legacy" ;;
+esac
+
+DISK=${DISK:-${IMAGE:-$build/pkgfs.img}}
+if [ "$DISK" != none ]; then
+    need_file 'package image' "$DISK"
+    set -- -drive "if=none,id=pkgfs,format=raw,file=$(escape "$DISK"),readonly=on" \
+        -device virtio-blk-device,drive=pkgfs,bus=virtio-mmio-bus.0 "$@"
+fi
+
+DTB=${DTB:-$build/virt-nexus-smp$SMP.dtb}
+if [ "$DTB" != qemu ]; then
+    need_file 'device tree' "$DTB"
+    if [ "$MEMORY" != 256M ]; then
+        # QEMU takes the memory node of a given tree as it is, so the size is rewritten here.
+        case $MEMORY in
+        *M) mebibytes=${MEMORY%M} ;;
+        *G) mebibytes=$((${MEMORY%G} * 1024)) ;;
+        esac
+        resized=$build/$(basename -- "$DTB" .dtb)-$MEMORY.dtb
+        cp -- "$DTB" "$resized"
+        fdtput -t x "$resized" /memory@80000000 reg 0 80000000 \
+            "$(printf '%x' $((mebibytes >> 12)))" "$(printf '%x' $(((mebibytes << 20) & 0xffffffff)))"
+        DTB=$resized
+    fi
+    set -- -dtb "$DTB" "$@"
+fi
+
+if [ -n "${FIRMWARE:-}" ]; then
+    need_file firmware "$FIRMWARE"
+    set -- -bios "$FIRMWARE" "$@"
+fi
+
+case ${ICOUNT:-0} in
+0) ;;
+1) set -- -icount shift=0,sleep=off -rtc base=2000-01-01,clock=vm "$@" ;;
+*) refuse "ICOUNT=$ICOUNT: use 1 or leave it unset" ;;
+esac
+
+case ${SERIAL:-console} in
+console) set -- -serial mon:stdio "$@" ;;
+stdio) set -- -serial stdio -monitor none "$@" ;;
+file:*) set -- -serial "$SERIAL" -monitor none "$@" ;;
+*) refuse "SERIAL=$SERIAL: use console, stdio or file:PATH" ;;
+esac
+
+case ${GDB:-} in
+'') ;;
+1) set -- -S -s "$@" ;;
+*) set -- -S -chardev "socket,id=gdb,path=$(escape "$GDB"),server=on,wait=off" -gdb chardev:gdb "$@" ;;
+esac
+
+[ -z "${PIDFILE:-}" ] || set -- -pidfile "$PIDFILE" "$@"
+
+exec qemu-system-riscv64 "$@"
