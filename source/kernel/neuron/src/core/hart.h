@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+// Per-hart state, hart bring-up and the inter-processor interrupt ledger.
+//
+// Who owns what: fields under "hart-local" are touched by their own hart only, and read by others
+// for diagnosis without a lock (each is a word that only grows). `ipi_pending` is the mailbox:
+// senders set bits, the owner exchanges it with zero.
+//
+// Why no IPI is lost: a sender sets its reason bit with a sequentially consistent OR and raises the
+// software interrupt only if that bit was clear. The receiver clears SSIP, fences, then exchanges
+// the word with zero. A bit set after the exchange was clear before, so its sender raises SSIP
+// again; a bit set before it is acted on. An idle hart sleeps with wfi, which returns while a
+// software interrupt pends, even one that came between the last look and the wfi.
+#ifndef NEURON_HART_H
+#define NEURON_HART_H
+
+#include "arch/arch.h"
+#include "core/lock.h"
+#include "lock_check.h"
+#include "nexus/info.h"
+#include "sched/run_queue.h"
+#include "sched/timer.h"
+#include <stdatomic.h>
+
+struct object;
+struct process;
+struct thread;
+
+// Reasons of an IPI, in the low half of the pending word; bit 16 + i says that hart i sent one.
+#define IPI_RESCHEDULE   (1u << 0) // look at the run queue
+#define IPI_STOP         (1u << 1) // panic elsewhere: stop for good
+#define IPI_LEAVE        (1u << 2) // hart_stop: drain and leave
+#define IPI_QUIESCE      (1u << 3) // pass a quiescent point: a grace period waits for it
+#define IPI_SENDER_SHIFT 16
+
+struct hart_ipi_ledger { // requested == sent + coalesced, kept by the sender
+    uint64_t requested;
+    uint64_t coalesced;
+    uint64_t sent;
+    uint64_t trapped;    // software interrupts taken, kept by the receiver
+    uint64_t dispatched; // reasons acted on
+    uint64_t sent_to[NX_HARTS_MAX];
+    uint64_t received_from[NX_HARTS_MAX];
+};
+
+struct hart {
+    struct arch_hart arch; // first: the trap entry finds its stacks here
+
+    // Constant after boot.
+    struct hart_index index;
+    struct hart_id id;
+
+    _Atomic uint32_t state; // enum nx_hart_state
+
+    // Hart-local.
+    struct thread *current;      // NULL while idle
+    struct address_space *space; // active on this hart; NULL: kernel table only
+    bool reschedule;             // run the scheduler before returning to user mode
+    struct hart_ipi_ledger ipi;
+    uint64_t ticks;
+    uint64_t idle_time;
+    uint64_t online_since;
+    uint64_t idle_since;
+    uint64_t switches;
+    uint64_t steals;
+    uint64_t interrupts;
+    uint64_t timer_interrupts;
+    uint64_t lock_contended;
+    uint64_t dispatched_at; // time counter when `current` got the hart
+    uint64_t tick_deadline; // ARCH_TIMER_NEVER: no tick wanted
+    struct lock_check lock_check;
+
+    // Mailbox: any hart ORs, the owner exchanges.
+    _Atomic uint32_t ipi_pending;
+
+    // Grace periods (object/reclaim.h). The owner writes, others read.
+    _Atomic uint64_t quiescent_passes;
+    _Atomic bool resting;
+    // Class of `current`, or -1 while idle: a hint for senders of IPI_RESCHEDULE.
+    _Atomic int32_t running_class;
+
+    struct run_queue run_queue; // has its own lock
+    struct timer_heap timers;   // has its own lock
+};
+
+extern struct hart harts[NX_HARTS_MAX];
+
+static inline struct hart *hart_self(void)
+{
+    return arch_hart_self();
+}
+
+// Mask of hart indices that are online.
+uint32_t hart_online_mask(void);
+uint32_t hart_count(void);
+static inline uint32_t hart_bit(const struct hart *hart)
+{
+    return 1u << hart->index.value;
+}
+
+// Fills harts[] from `machine`; the boot hart becomes index 0 and online.
+void hart_init_all(void);
+
+// Starts every other hart at once and waits, bounded in time, until they are online. Prints the
+// online markers, or `neuron: smp degraded`. Returns the number online.
+uint32_t hart_start_all(void);
+
+// What a secondary does first: marks itself online, then fences (pitfall 11).
+void hart_enter_online(struct hart *hart);
+
+// Starts a stopped hart; stops a running one after its threads, deadlines and interrupts have
+// moved. Errors: NX_ERR_OUT_OF_RANGE (no such hart), NX_ERR_BAD_STATE (already so, or it is the
+// last one online), NX_ERR_UNSUPPORTED (no HSM), NX_ERR_TIMED_OUT.
+NX_MUST_CHECK enum nx_status hart_start(struct hart_index index);
+NX_MUST_CHECK enum nx_status hart_stop(struct hart_index index);
+
+// Requests `reason` of an online hart other than this one. Errors: NX_ERR_OUT_OF_RANGE (no such
+// hart, or itself), NX_ERR_BAD_STATE (not online), NX_ERR_IO (the firmware refused).
+NX_MUST_CHECK enum nx_status hart_send_ipi(struct hart_index target, uint32_t reason);
+
+// Acts on everything in this hart's mailbox; called when a software interrupt pends.
+void hart_dispatch_ipi(void);
+
+// Best effort, for panic: tells all others to stop.
+void hart_stop_others(void);
+
+#endif

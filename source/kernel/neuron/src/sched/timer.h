@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+// Deadlines: one pairing heap per hart over the timed-out-at nodes inside threads, and the one
+// function that arms the hart's timer.
+//
+// A thread that blocks with a deadline enters the heap of the hart it blocks on. Whoever wakes it
+// first (a peer, or the expiry) removes it: expiry pops nodes under the heap's lock, drops the
+// lock, and then claims the thread through the object it waits on, like any other waker; so a
+// thread is woken once. The heap's lock has rank TIMER.
+#ifndef NEURON_TIMER_H
+#define NEURON_TIMER_H
+
+#include "core/lock.h"
+
+struct hart;
+struct thread;
+
+struct timer_node {
+    uint64_t deadline; // time counter
+    struct timer_node *child;
+    struct timer_node *sibling;
+    struct timer_node *previous; // parent for a first child, else left sibling
+    struct hart *hart; // whose heap holds the node; NULL: none. Guarded by that heap's lock
+};
+
+struct timer_heap {
+    struct lock lock;
+    struct timer_node *root;
+    _Atomic uint64_t earliest; // root's deadline or ARCH_TIMER_NEVER; written under the lock
+};
+
+// The tick of a hart that runs threads: round-robin among equals and the hart's heartbeat.
+#define TIMER_TICK_NANOSECONDS 10000000ull
+// Each hart takes this many ticks after coming online even when idle, and then prints its marker.
+#define TIMER_PROOF_TICKS 3u
+
+void timer_heap_init(struct timer_heap *heap);
+// Puts the thread's node into this hart's heap.
+void timer_start(struct thread *thread, uint64_t deadline);
+// Takes the thread's node out of whatever heap holds it; harmless when none does.
+void timer_cancel(struct thread *thread);
+// Pops one expired node of this hart; NULL when none is due.
+struct thread *timer_pop_expired(uint64_t now);
+// Arms this hart's timer for the earlier of its heap and its tick. The only caller of
+// arch_timer_arm.
+void timer_rearm(void);
+// Moves all of a stopping hart's nodes to `target`.
+void timer_move_all(struct hart *source, struct hart *target);
+
+// Time-counter ticks for a duration, and for a deadline, in nanoseconds; rounds up, saturates.
+uint64_t timer_ticks_from_nanoseconds(uint64_t nanoseconds);
+
+#endif
