@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+// The running program as it finds itself: its start record, its handles, each thread's message
+// page.
+#ifndef NEXUS_PROCESS_H
+#define NEXUS_PROCESS_H
+
+#include "nexus/system.h"
+
+extern _Thread_local struct nx_message_page *nx_thread_page; // constant after the thread's start
+
+// The calling thread's message page. Every call that moves bytes or handles overwrites it.
+static inline struct nx_message_page *nx_page(void)
+{
+    return nx_thread_page;
+}
+
+// The start record that the program's creator wrote; constant, lives as long as the program.
+const struct nx_start_info *nx_start(void);
+
+// The handle granted under `id`, or NX_HANDLE_NONE. The process owns it; do not close it when other
+// code may still ask for it.
+nx_handle nx_start_handle(enum nx_start_id id);
+
+// `enum nx_status` as a word for messages to people: "NX_ERR_IO" is "i/o error". Never NULL.
+const char *nx_status_text(enum nx_status status);
+
+#endif

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+// From _start to main and back: thread-local storage, start record, constructors, exit.
+//
+// Nothing before the TLS block is in place may touch a thread-local variable (errno,
+// nx_thread_page).
+#include "nexus/process.h"
+#include "tls.h"
+#include <stdlib.h>
+
+#define ARGUMENTS_MAX      64u
+#define ARGUMENT_BYTES_MAX 1024u
+
+int main(int argc, char **argv);
+void nx_program_start(struct nx_message_page *page);
+void __libc_init_array(void);
+
+extern char __tls_main[]; // user.ld
+
+_Thread_local struct nx_message_page *nx_thread_page;
+
+static struct nx_start_info start_info;
+static char argument_text[ARGUMENT_BYTES_MAX + 1];
+static char *argument_pointers[ARGUMENTS_MAX + 1];
+
+const struct nx_start_info *nx_start(void)
+{
+    return &start_info;
+}
+
+nx_handle nx_start_handle(enum nx_start_id id)
+{
+    for (uint32_t i = 0; i < start_info.handle_count; i++) {
+        if (start_info.handles[i].id == (uint32_t)id) {
+            return start_info.handles[i].handle;
+        }
+    }
+    return NX_HANDLE_NONE;
+}
+
+// Splits the NUL-terminated strings; returns how many there are.
+static int arguments_split(uint32_t count, uint32_t bytes)
+{
+    uint32_t found = 0;
+    uint32_t position = 0;
+    while (found < count && found < ARGUMENTS_MAX && position < bytes) {
+        argument_pointers[found++] = &argument_text[position];
+        position += (uint32_t)strlen(&argument_text[position]) + 1;
+    }
+    argument_pointers[found] = NULL;
+    return (int)found;
+}
+
+// The page is the creator's word: bounded before it is used, like any message.
+static int start_record_copy(const struct nx_message_page *page)
+{
+    memcpy(&start_info, page->start, sizeof(start_info));
+    if (start_info.magic != NX_START_MAGIC) {
+        memset(&start_info, 0, sizeof(start_info));
+    }
+    if (start_info.handle_count > NX_START_HANDLES_MAX) {
+        start_info.handle_count = NX_START_HANDLES_MAX;
+    }
+    uint32_t bytes = start_info.argument_bytes;
+    if (bytes > ARGUMENT_BYTES_MAX) {
+        bytes = ARGUMENT_BYTES_MAX;
+    }
+    memcpy(argument_text, page->start + sizeof(start_info), bytes);
+    return arguments_split(start_info.argument_count, bytes);
+}
+
+void nx_program_start(struct nx_message_page *page)
+{
+    nx_tls_initialise(__tls_main);
+    __asm__ volatile("mv tp, %0" : : "r"(__tls_main) : "memory");
+    nx_thread_page = page;
+    int argument_count = start_record_copy(page);
+    __libc_init_array();
+    exit(main(argument_count, argument_pointers));
+}
+
+void _exit(int exit_status);
+
+void _exit(int exit_status)
+{
+    nx_process_exit(exit_status);
+}
