@@ -7,9 +7,9 @@
 Same inputs, same bytes: entries are sorted by name, inode numbers count from 1, and owner, times and
 device are 0. ELF files lose their debug sections; the gdb script loads them from the originals.
 
-newc gives data only 4-byte alignment. An entry's name is therefore padded with NUL bytes (counted in
-its namesize, which the format allows) until the data that follows starts on a page, so the loader can
-map a program from the archive instead of copying it. Readers take the name up to its first NUL.
+newc gives data only 4-byte alignment. A member that would start elsewhere is preceded by a filler
+member named `.align`, whose zero bytes bring the next member's data to a page boundary, so that the
+loader can map a program from the archive instead of copying it. Any cpio reads the result.
 """
 
 import argparse
@@ -23,6 +23,7 @@ HEADER_SIZE = 110
 REGULAR_READ_EXECUTE = 0o100555
 REGULAR_READ = 0o100444
 ELF_MAGIC = b"\x7fELF"
+FILLER = ".align"
 TRAILER = "TRAILER!!!"
 
 
@@ -30,17 +31,26 @@ def align(value: int, to: int) -> int:
     return (value + to - 1) // to * to
 
 
-def entry(offset: int, inode: int, name: str, data: bytes, mode: int) -> bytes:
-    """One archive member, for a member that starts at `offset` in the archive."""
-    name_size = len(name.encode()) + 1
-    if data:
-        data_offset = align(offset + HEADER_SIZE + name_size, PAGE)
-        name_size = data_offset - offset - HEADER_SIZE
-    fields = (inode, mode, 0, 0, 1, 0, len(data), 0, 0, 0, 0, name_size, 0)
-    header = b"070701" + b"".join(b"%08x" % field for field in fields)
-    out = header + name.encode().ljust(name_size, b"\0")
-    out = out.ljust(align(offset + len(out), 4) - offset, b"\0") + data
-    return out.ljust(align(offset + len(out), 4) - offset, b"\0")
+def member(inode: int, name: str, data: bytes, mode: int) -> bytes:
+    """One archive member; its length and that of its header and name are multiples of 4."""
+    fields = (inode, mode, 0, 0, 1, 0, len(data), 0, 0, 0, 0, len(name.encode()) + 1, 0)
+    header = b"070701" + b"".join(b"%08x" % field for field in fields) + name.encode() + b"\0"
+    body = header.ljust(align(len(header), 4), b"\0") + data
+    return body.ljust(align(len(body), 4), b"\0")
+
+
+def data_offset(offset: int, name: str) -> int:
+    """Where the data of a member called `name` lies when the member starts at `offset`."""
+    return align(offset + HEADER_SIZE + len(name.encode()) + 1, 4)
+
+
+def filler(offset: int, name: str) -> bytes:
+    """The member to put at `offset` so that the data of `name` after it starts on a page."""
+    if data_offset(offset, name) % PAGE == 0:
+        return b""
+    after_empty = data_offset(offset, FILLER)
+    missing = -data_offset(after_empty, name) % PAGE
+    return member(0, FILLER, bytes(missing), REGULAR_READ)
 
 
 def load(path: Path, strip: str | None) -> bytes:
@@ -77,10 +87,11 @@ def main() -> int:
         data = load(path, arguments.strip)
         is_program = data.startswith(ELF_MAGIC)
         mode = REGULAR_READ_EXECUTE if is_program else REGULAR_READ
-        archive += entry(len(archive), inode, name, data, mode)
+        archive += filler(len(archive), name)
+        archive += member(inode, name, data, mode)
         if is_program:
             symbols.append(f"add-symbol-file {gdb_quote(path)}\n")
-    archive += entry(len(archive), 0, TRAILER, b"", 0)
+    archive += member(0, TRAILER, b"", 0)
     arguments.output.write_bytes(archive.ljust(align(len(archive), PAGE), b"\0"))
     if arguments.gdb_script is not None:
         arguments.gdb_script.write_text("".join(symbols))

@@ -30,7 +30,6 @@ class Topology:
     smp: int = 4
     disk: bool = True
     selftest: bool = True
-    nx: bool = False
 
     def holds(self, condition: str) -> bool:
         truths = {
@@ -39,7 +38,6 @@ class Topology:
             "disk": self.disk,
             "no-disk": not self.disk,
             "selftest": self.selftest,
-            "nx": self.nx,
         }
         if condition not in truths:
             raise MarkerFileError(f"unknown condition: {condition}")

@@ -1,0 +1,179 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The QEMU test profiles. A profile owns its topology and says what its boot must show; adding one is one row.
+
+Each profile runs as a function that returns the reasons of its failure in words: none is a pass.
+"""
+
+import re
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import commands
+import console
+from gate import Topology, expectation, judge
+from qemu_boot import BUILD, ROOT, Boot, Outcome
+
+TEST_APPEND = "nexus.selftest=1 nexus.poweroff=1"
+LAST_MARKER = "SELFTEST: end"
+# Jumps to a fixed address with the tree at another: all that firmware and QEMU's default differ in.
+JUMP_FIRMWARE = "/usr/lib/riscv64-linux-gnu/opensbi/generic/fw_jump.bin"
+FLIPPED_FILE = "fixtures/hello.txt"
+
+
+@dataclass(frozen=True)
+class Profile:
+    """`topology` is what the gate expects; `options` what the runner is told; `run` how it is judged.
+
+    A profile with `red` is a counterfactual: it passes when its gate fails, each pattern of `red`
+    matches one of the gate's reasons, and no reason stands outside `red` and `follows`.
+    """
+
+    name: str
+    about: str
+    run: Callable[["Profile", Path], list[str]]
+    topology: Topology = Topology()
+    options: dict[str, str] = field(default_factory=dict)
+    append: str = TEST_APPEND
+    timeout: float = 60
+    red: tuple[str, ...] = ()
+    follows: tuple[str, ...] = ()
+
+
+def boot(profile: Profile, log: Path, more: dict[str, str] | None = None) -> Outcome:
+    options = {"SMP": str(profile.topology.smp), "APPEND": profile.append}
+    with Boot(log, options | profile.options | (more or {})) as machine:
+        return machine.wait(profile.timeout)
+
+
+def ending(profile: Profile, outcome: Outcome) -> list[str]:
+    """What is wrong with how the boot ended, apart from what it printed."""
+    if outcome.end == "timeout":
+        return [f"timeout: QEMU still ran after {profile.timeout:.0f} s"]
+    if outcome.end == "panic":
+        return ["panic: the machine halted"]
+    if outcome.status != 0:
+        return [f"exit: QEMU ended with status {outcome.status}"]
+    return []
+
+
+def gated_boot(profile: Profile, log: Path) -> list[str]:
+    outcome = boot(profile, log)
+    return judge(outcome.log, expectation(profile.topology)) + ending(profile, outcome)
+
+
+def same_log_twice(profile: Profile, log: Path) -> list[str]:
+    """Boot twice under instruction counting: both pass the gate and their logs are the same bytes."""
+    logs = (log, log.with_suffix(".second.log"))
+    reasons: list[str] = []
+    texts: list[bytes] = []
+    for path in logs:
+        outcome = boot(profile, path)
+        reasons += judge(outcome.log, expectation(profile.topology)) + ending(profile, outcome)
+        texts.append(outcome.log)
+    if texts[0] != texts[1]:
+        pairs = zip(texts[0].splitlines(), texts[1].splitlines())
+        number = next((n for n, (one, two) in enumerate(pairs, start=1) if one != two), None)
+        where = f"from line {number}" if number else "in length"
+        reasons.append(f"not deterministic: {logs[0].name} and {logs[1].name} differ {where}")
+    return reasons
+
+
+def turns_red(profile: Profile, log: Path) -> list[str]:
+    outcome = boot(profile, log)
+    return judge_red(profile, judge(outcome.log, expectation(profile.topology)) + ending(profile, outcome))
+
+
+def judge_red(profile: Profile, reasons: list[str]) -> list[str]:
+    """Why these reasons are not the red gate that the counterfactual `profile` is there to see."""
+    if not reasons:
+        return ["the gate stayed green although its cause was removed"]
+    wrong = [f"no reason matches: {pattern}" for pattern in profile.red if not any_match(pattern, reasons)]
+    known = profile.red + profile.follows
+    wrong += [f"red for another reason: {reason}" for reason in reasons if not explained(reason, known)]
+    return wrong
+
+
+def any_match(pattern: str, reasons: list[str]) -> bool:
+    return any(re.search(pattern, reason) for reason in reasons)
+
+
+def explained(reason: str, patterns: tuple[str, ...]) -> bool:
+    return any(re.search(pattern, reason) for pattern in patterns)
+
+
+def flipped_byte(profile: Profile, log: Path) -> list[str]:
+    """Boot on a copy of the image in which one byte of a file the self-test knows is another."""
+    image = log.with_suffix(".img")
+    shutil.copyfile(BUILD / "pkgfs.img", image)
+    contents = (ROOT / "pkg" / FLIPPED_FILE).read_bytes()
+    data = bytearray(image.read_bytes())
+    at = data.find(contents)
+    if at < 0:
+        return [f"{FLIPPED_FILE} is not found in build/pkgfs.img"]
+    data[at] ^= 0x01
+    image.write_bytes(data)
+    outcome = boot(profile, log, {"DISK": str(image)})
+    return judge_red(profile, judge(outcome.log, expectation(profile.topology)) + ending(profile, outcome))
+
+
+PROFILES = [
+    Profile("smp4", "four harts", gated_boot),
+    Profile("smp3", "three harts", gated_boot, Topology(smp=3)),
+    Profile("smp2", "two harts", gated_boot, Topology(smp=2)),
+    Profile("smp1", "one hart", gated_boot, Topology(smp=1)),
+    Profile("legacy", "legacy virtio transport", gated_boot, options={"VIRTIO": "legacy"}),
+    Profile("no-disk", "in-memory fixtures", gated_boot, Topology(disk=False), {"DISK": "none"}),
+    Profile("qemu-dtb", "QEMU's own device tree", gated_boot, options={"DTB": "qemu"}),
+    Profile("firmware", "another OpenSBI build", gated_boot, options={"FIRMWARE": JUMP_FIRMWARE}),
+    Profile("memory-1g", "1 GiB of memory", gated_boot, options={"MEMORY": "1G"}),
+    Profile(
+        "release",
+        "the kernel without debug checks",
+        gated_boot,
+        options={"KERNEL": str(BUILD / "neuron-release.elf")},
+    ),
+    Profile("icount", "two boots, identical logs", same_log_twice, options={"ICOUNT": "1"}, timeout=120),
+    Profile("console", "the interactive prompt", console.run, append="", timeout=90),
+    Profile("nx-commands", "nx from the host", commands.run, append="", timeout=120),
+    # Counterfactuals: the cause of a marker is removed, and the gate must go red because of it.
+    Profile(
+        "red-ipi",
+        "IPIs suppressed",
+        turns_red,
+        append=f"{TEST_APPEND} neuron.fault=suppress-ipi",
+        red=(r"KSELFTEST: ipi resched( ok| FAIL)",),
+        follows=(r"ipi", r"work stealing", r"^missing: SELFTEST", r"timeout"),
+    ),
+    Profile(
+        "red-hart",
+        "a hart that never starts",
+        turns_red,
+        options={"SMP": "3", "DTB": str(BUILD / "virt-nexus-smp4.dtb")},
+        red=(r"forbidden: neuron: smp degraded online=3 wanted=4", r"missing: neuron: hart3 online"),
+        follows=(r"hart3", r"smp online", r"smp per-hart ticks", r"smp ipi", r"timeout"),
+    ),
+    Profile(
+        "red-timer",
+        "timer masked on hart 1",
+        turns_red,
+        append=f"{TEST_APPEND} neuron.fault=mask-timer:1",
+        red=(r"missing: neuron: hart1 tick", r"SELFTEST: smp per-hart ticks"),
+        follows=(r"plic\+timer", r"timeout"),
+    ),
+    Profile(
+        "red-disk",
+        "disk missing",
+        turns_red,
+        options={"DISK": "none"},
+        red=(r"missing: pkgfs: mounted from virtio-blk ro", r"missing: virtioblkd: ready"),
+        follows=(r"virtioblkd", r"pkgfs"),
+    ),
+    Profile(
+        "red-byte",
+        "one byte of a known file flipped",
+        flipped_byte,
+        red=(r"forbidden: SELFTEST: pkgfs virtio ro FAIL", r"missing: SELFTEST: pkgfs virtio ro ok"),
+    ),
+]

@@ -1,0 +1,134 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""`./nexus test [NAME...]`: the host suites through Meson, then the QEMU profiles, two at a time.
+
+A name selects a profile, or with `host` all host suites. One line for each result, the reasons of
+each failure, where its log is, and one last line: N passed, N failed, N skipped.
+"""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+sys.path.insert(0, str(ROOT / "scripts"))
+
+from profiles import PROFILES, Profile  # noqa: E402  (after the path)
+
+BUILD = ROOT / "build"
+LOGS = BUILD / "test-logs"
+QEMUS_AT_ONCE = 2
+REASONS_SHOWN = 12
+MESON_RESULT = re.compile(
+    r"\s*\d+/\d+ (?P<name>.+?)\s+"
+    r"(?P<result>OK|EXPECTEDFAIL|FAIL|TIMEOUT|ERROR|INTERRUPT|UNEXPECTEDPASS|SKIP)\s+(?P<seconds>[\d.]+)s"
+)
+
+
+class Tally:
+    """The counts, and the one line printed for each result."""
+
+    def __init__(self) -> None:
+        self.counts = {"passed": 0, "failed": 0, "skipped": 0}
+
+    def add(self, result: str, name: str, about: str, seconds: float, log: Path | None) -> None:
+        self.counts[result] += 1
+        where = f"  {log.relative_to(ROOT)}" if log is not None else ""
+        label = f"{name}: {about}" if about else name
+        print(f"{result:<8}{label:<48} {seconds:6.1f} s{where}", flush=True)
+
+    def summary(self) -> str:
+        return ", ".join(f"{count} {result}" for result, count in self.counts.items())
+
+
+def test_name(meson_name: str) -> str:
+    """`fdt` from Meson's `nexus:host / fdt`."""
+    return meson_name.rsplit("/", 1)[-1].strip()
+
+
+def write_host_logs() -> None:
+    """One log file for each host test, from Meson's record of all."""
+    record = BUILD / "meson-logs" / "testlog.json"
+    if not record.exists():
+        return
+    for line in record.read_text().splitlines():
+        test = json.loads(line)
+        text = test.get("stdout", "") + test.get("stderr", "")
+        (LOGS / f"host-{test_name(test['name'])}.log").write_text(text)
+
+
+def run_host_suites(tally: Tally) -> None:
+    command = ["meson", "test", "-C", str(BUILD), "--no-rebuild", "--num-processes", "2"]
+    process = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=os.environ | {"PYTHONUNBUFFERED": "1"},
+    )
+    assert process.stdout is not None
+    transcript: list[str] = []
+    failed_before = tally.counts["failed"]
+    for line in process.stdout:
+        transcript.append(line)
+        match = MESON_RESULT.match(line)
+        if match is None:
+            continue
+        kind = {"OK": "passed", "EXPECTEDFAIL": "passed", "SKIP": "skipped"}.get(match["result"], "failed")
+        name = test_name(match["name"])
+        tally.add(kind, f"host {name}", "", float(match["seconds"]), LOGS / f"host-{name}.log")
+    status = process.wait()
+    (LOGS / "host.log").write_text("".join(transcript))
+    write_host_logs()
+    if status != 0 and tally.counts["failed"] == failed_before:
+        tally.add("failed", "host", f"meson test ended with status {status}", 0, LOGS / "host.log")
+
+
+def run_profile(profile: Profile) -> tuple[list[str], float]:
+    started = time.monotonic()
+    try:
+        reasons = profile.run(profile, LOGS / f"{profile.name}.log")
+    except OSError as error:
+        reasons = [f"could not run: {error}"]
+    return reasons, time.monotonic() - started
+
+
+def run_profiles(profiles: list[Profile], tally: Tally) -> None:
+    with ThreadPoolExecutor(QEMUS_AT_ONCE) as pool:
+        running = {pool.submit(run_profile, profile): profile for profile in profiles}
+        for future in as_completed(running):
+            profile = running[future]
+            reasons, seconds = future.result()
+            result = "failed" if reasons else "passed"
+            tally.add(result, profile.name, profile.about, seconds, LOGS / f"{profile.name}.log")
+            for reason in reasons[:REASONS_SHOWN]:
+                print(f"          {reason}", flush=True)
+            if len(reasons) > REASONS_SHOWN:
+                print(f"          and {len(reasons) - REASONS_SHOWN} more", flush=True)
+
+
+def main() -> int:
+    names = sys.argv[1:]
+    known = ["host", *(profile.name for profile in PROFILES)]
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        print(f"test: no such profile: {' '.join(unknown)} (profiles: {' '.join(known)})", file=sys.stderr)
+        return 2
+    LOGS.mkdir(parents=True, exist_ok=True)
+    started = time.monotonic()
+    tally = Tally()
+    if not names or "host" in names:
+        run_host_suites(tally)
+    run_profiles([profile for profile in PROFILES if not names or profile.name in names], tally)
+    print(f"took {time.monotonic() - started:.0f} s")
+    print(tally.summary())
+    return 1 if tally.counts["failed"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
