@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+// Numbers that assembly and C share: register slots of a trap frame, offsets into arch structures
+// and stack sizes. Read by .S files too, so there is nothing but #define here; offsets.c proves
+// each offset with offsetof.
+#ifndef ARCH_ASM_OFFSETS_H
+#define ARCH_ASM_OFFSETS_H
+
+// Slots of struct trap_frame.x: the number of the register; x0 has nothing to save, so its slot
+// holds the pc.
+#define FRAME_PC  0
+#define FRAME_RA  1
+#define FRAME_SP  2
+#define FRAME_GP  3
+#define FRAME_TP  4
+#define FRAME_T0  5
+#define FRAME_T1  6
+#define FRAME_T2  7
+#define FRAME_S0  8
+#define FRAME_S1  9
+#define FRAME_A0  10
+#define FRAME_A1  11
+#define FRAME_A2  12
+#define FRAME_A3  13
+#define FRAME_A4  14
+#define FRAME_A5  15
+#define FRAME_A6  16
+#define FRAME_A7  17
+#define FRAME_S2  18
+#define FRAME_S3  19
+#define FRAME_S4  20
+#define FRAME_S5  21
+#define FRAME_S6  22
+#define FRAME_S7  23
+#define FRAME_S8  24
+#define FRAME_S9  25
+#define FRAME_S10 26
+#define FRAME_S11 27
+#define FRAME_T3  28
+#define FRAME_T4  29
+#define FRAME_T5  30
+#define FRAME_T6  31
+
+#define FRAME_SLOTS 32
+
+// struct arch_thread
+#define THREAD_FULL 256
+#define THREAD_HART 264
+#define THREAD_FPU  272
+#define THREAD_FCSR 528
+
+// struct arch_hart
+#define HART_STACK_TOP     0
+#define HART_SWITCHED      8
+#define HART_EMERGENCY_TOP 16
+#define HART_TRAP_DEPTH    24
+#define HART_TRAP          32 // struct trap_report: 32 slots as in a frame, then
+#define TRAP_CAUSE         256
+#define TRAP_VALUE         264
+#define TRAP_STATUS        272
+
+#define ARCH_STACK_SIZE     16384
+#define ARCH_EMERGENCY_SIZE 4096
+
+// Every physical address appears in the kernel at this offset: RAM, the kernel image, registers.
+#define ARCH_DIRECT_MAP_OFFSET 0xffffffc000000000
+
+#endif

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+// Proofs of the offsets that assembly uses.
+#include "arch/arch.h"
+#include "asm_offsets.h"
+
+#define PROVE(structure, member, offset)                                                           \
+    _Static_assert(offsetof(struct structure, member) == (offset), "asm_offsets.h: " #offset)
+
+PROVE(arch_thread, frame.x, 0);
+PROVE(arch_thread, frame.full, THREAD_FULL);
+PROVE(arch_thread, hart, THREAD_HART);
+PROVE(arch_thread, fpu, THREAD_FPU);
+PROVE(arch_thread, fcsr, THREAD_FCSR);
+
+PROVE(arch_hart, stack_top, HART_STACK_TOP);
+PROVE(arch_hart, switched, HART_SWITCHED);
+PROVE(arch_hart, emergency_top, HART_EMERGENCY_TOP);
+PROVE(arch_hart, trap_depth, HART_TRAP_DEPTH);
+PROVE(arch_hart, trap.x, HART_TRAP);
+PROVE(trap_report, cause, TRAP_CAUSE);
+PROVE(trap_report, value, TRAP_VALUE);
+PROVE(trap_report, status, TRAP_STATUS);
+
+// Assembly saves and restores by slot number times eight, and results must be where a full restore
+// finds the same registers.
+_Static_assert(sizeof(((struct trap_frame *)0)->x) == FRAME_SLOTS * 8, "slots are 8 bytes");
+_Static_assert(FRAME_A7 == FRAME_A0 + 7, "arguments are consecutive");
