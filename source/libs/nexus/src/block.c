@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+// Client of virtioblkd.
+#include "nexus/block.h"
+#include "nexus/service.h"
+#include "virtio_blk.capnp.h"
+
+static enum nx_status block_endpoint(nx_handle *endpoint)
+{
+    return nx_service_endpoint(NX_START_BLOCK, "block", endpoint);
+}
+
+// Decodes the answer in the page. Its status counts only when the transport was fine.
+static enum nx_status block_response(const struct nx_message *reply, struct capnp_reader *message,
+                                     struct virtio_blk_response_reader *response)
+{
+    return virtio_blk_response_decode(nx_page()->data, NX_INFO_BYTES(reply->info), message,
+                                      response);
+}
+
+static enum nx_status block_info_decode(const struct nx_message *reply,
+                                        struct nx_block_facts *facts)
+{
+    struct capnp_reader message;
+    struct virtio_blk_response_reader response;
+    struct virtio_blk_info_reader info;
+    enum nx_status status = block_response(reply, &message, &response);
+    if (status == NX_OK) {
+        status = (enum nx_status)virtio_blk_response_status(&response);
+    }
+    if (status == NX_OK) {
+        status = virtio_blk_response_info(&response, &info);
+    }
+    if (status != NX_OK) {
+        return status;
+    }
+    *facts = (struct nx_block_facts){
+        .sectors = virtio_blk_info_sectors(&info),
+        .sector_size = virtio_blk_info_sector_size(&info),
+        .read_only = virtio_blk_info_read_only(&info),
+        .transport = virtio_blk_info_transport(&info),
+        .features = virtio_blk_info_features(&info),
+        .queue_size = virtio_blk_info_queue_size(&info),
+        .mmio_base = virtio_blk_info_mmio_base(&info),
+        .interrupt_number = virtio_blk_info_interrupt_number(&info),
+        .requests = virtio_blk_info_requests(&info),
+        .completions = virtio_blk_info_completions(&info),
+        .errors = virtio_blk_info_errors(&info),
+        .resets = virtio_blk_info_resets(&info),
+        .timeouts = virtio_blk_info_timeouts(&info),
+        .interrupts = virtio_blk_info_interrupts(&info),
+        .bytes_copied = virtio_blk_info_bytes_copied(&info),
+    };
+    return NX_OK;
+}
+
+enum nx_status nx_block_info(struct nx_block_facts *facts)
+{
+    nx_handle endpoint;
+    enum nx_status status = block_endpoint(&endpoint);
+    if (status != NX_OK) {
+        return status;
+    }
+    struct nx_retry retry = {0};
+    struct nx_message reply;
+    do {
+        struct capnp_builder message;
+        struct virtio_blk_request_builder request;
+        status =
+            virtio_blk_request_begin(&message, nx_page()->data, NX_MESSAGE_BYTES_MAX, &request);
+        if (status != NX_OK) {
+            return status;
+        }
+        virtio_blk_request_set_info(&request);
+        status = nx_service_call(endpoint, capnp_builder_bytes(&message), NX_HANDLE_NONE, &reply,
+                                 &retry);
+    } while (nx_retry_again(&retry));
+    return status != NX_OK ? status : block_info_decode(&reply, facts);
+}
+
+// The refusal's reason as a C string.
+static void block_reason_copy(const struct virtio_blk_response_reader *response, char *reason)
+{
+    struct capnp_text text;
+    if (virtio_blk_response_which(response) != VIRTIO_BLK_RESPONSE_READ ||
+        virtio_blk_response_read_reason(response, &text) != NX_OK) {
+        return;
+    }
+    size_t length = text.length < NX_BLOCK_REASON_BYTES ? text.length : NX_BLOCK_REASON_BYTES - 1;
+    memcpy(reason, text.bytes, length);
+    reason[length] = '\0';
+}
+
+static enum nx_status block_read_decode(const struct nx_message *reply, uint32_t count,
+                                        char *reason)
+{
+    struct capnp_reader message;
+    struct virtio_blk_response_reader response;
+    enum nx_status status = block_response(reply, &message, &response);
+    if (status != NX_OK) {
+        return status;
+    }
+    status = (enum nx_status)virtio_blk_response_status(&response);
+    if (status != NX_OK) {
+        if (reason != NULL) {
+            block_reason_copy(&response, reason);
+        }
+        return status;
+    }
+    bool complete = virtio_blk_response_which(&response) == VIRTIO_BLK_RESPONSE_READ &&
+                    virtio_blk_response_read_bytes_read(&response) == count * NX_BLOCK_SECTOR_BYTES;
+    return complete ? NX_OK : NX_ERR_BAD_FORMAT;
+}
+
+static enum nx_status block_read_encode(uint64_t lba, uint32_t count, uint64_t offset,
+                                        size_t *bytes)
+{
+    struct capnp_builder message;
+    struct virtio_blk_request_builder request;
+    enum nx_status status =
+        virtio_blk_request_begin(&message, nx_page()->data, NX_MESSAGE_BYTES_MAX, &request);
+    if (status == NX_OK) {
+        virtio_blk_request_init_read(&request);
+        virtio_blk_request_set_read_lba(&request, lba);
+        virtio_blk_request_set_read_count(&request, count);
+        virtio_blk_request_set_read_memory_offset(&request, offset);
+        *bytes = capnp_builder_bytes(&message);
+    }
+    return status;
+}
+
+enum nx_status nx_block_read(uint64_t lba, uint32_t count, nx_handle memory, uint64_t offset,
+                             char *reason)
+{
+    if (reason != NULL) {
+        reason[0] = '\0';
+    }
+    nx_handle endpoint;
+    enum nx_status status = block_endpoint(&endpoint);
+    if (status != NX_OK) {
+        return status;
+    }
+    struct nx_retry retry = {0};
+    struct nx_message reply;
+    do {
+        size_t bytes;
+        status = block_read_encode(lba, count, offset, &bytes);
+        if (status != NX_OK) {
+            return status;
+        }
+        status = nx_service_call(endpoint, bytes, memory, &reply, &retry);
+    } while (nx_retry_again(&retry));
+    return status != NX_OK ? status : block_read_decode(&reply, count, reason);
+}

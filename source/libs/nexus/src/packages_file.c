@@ -1,0 +1,320 @@
+// SPDX-License-Identifier: Apache-2.0
+// Open files of pkg://: a memory object per file, mapped whole, made valid chunk by chunk.
+//
+//     nx_package_open -> read, map, memory -> nx_package_close
+//
+// The mapping costs address space only: pages come into being when they are fetched. The bitmap
+// says which chunks the service has declared valid; no byte of another chunk is ever read. If the
+// service answers that it does not know the node, it has restarted since: the file is opened again
+// and its chunks count as not fetched.
+#include "nexus/lock.h"
+#include "nexus/memory.h"
+#include "nexus/packages.h"
+#include "packages_call.h"
+#include <stdlib.h>
+
+#define CHUNK_BYTES     (128ul << 10) // one block request
+#define READ_AHEAD_MAX  4u            // chunks of one fetch when the access is sequential
+#define REOPEN_ATTEMPTS 8u            // restarts of the service that one fetch survives
+
+struct nx_package_file {
+    struct nx_mutex lock; // guards everything below but `path`
+    char *path;           // without scheme, constant
+    uint64_t node;
+    uint64_t size;
+    uint16_t mode;
+    nx_handle memory;       // NX_HANDLE_NONE for an empty file
+    const uint8_t *content; // the mapped memory object, NULL for an empty file
+    uint64_t *valid;        // one bit a chunk
+    uint64_t chunk_count;
+    uint64_t next_chunk; // where a sequential reader would go on
+    uint32_t read_ahead; // chunks that the next fetch asks for
+};
+
+static bool chunk_is_valid(const struct nx_package_file *file, uint64_t chunk)
+{
+    return (file->valid[chunk / 64] >> (chunk % 64) & 1) != 0;
+}
+
+// ---- Opening ------------------------------------------------------------------------------------
+
+// Asks the service; on success the answer and the handle are in the page.
+static enum nx_status file_open_call(const char *path, struct package_call *call)
+{
+    enum nx_status status;
+    do {
+        status = package_call_begin(call);
+        if (status == NX_OK) {
+            package_fs_request_init_open(&call->request);
+            status = package_fs_request_set_open_path(&call->request, capnp_text_of(path));
+        }
+        if (status != NX_OK) {
+            return status;
+        }
+        status = package_call_finish(call, PACKAGE_FS_RESPONSE_OPEN);
+    } while (nx_retry_again(&call->retry));
+    return status;
+}
+
+// Connects the file to the service's current instance. On failure the file keeps what it had.
+static enum nx_status file_connect(struct nx_package_file *file)
+{
+    struct package_call call = {0};
+    enum nx_status status = file_open_call(file->path, &call);
+    if (status != NX_OK) {
+        return status;
+    }
+    nx_handle memory =
+        NX_INFO_HANDLES(call.reply.info) > 0 ? nx_page()->handles[0] : NX_HANDLE_NONE;
+    uint64_t size = package_fs_response_open_size(&call.response);
+    bool fits = size <= NX_MEMORY_SIZE_MAX && (size == 0 || memory != NX_HANDLE_NONE) &&
+                (file->valid == NULL || size == file->size);
+    if (!fits) {
+        nx_handle_drop(memory);
+        return NX_ERR_BAD_FORMAT;
+    }
+    void *content = NULL;
+    if (size > 0) {
+        status = nx_map(memory, 0, NX_PAGE_ROUND_UP(size), NX_PROT_READ, &content);
+    }
+    if (status != NX_OK) {
+        nx_handle_drop(memory);
+        return status;
+    }
+    nx_unmap(file->content);
+    nx_handle_drop(file->memory);
+    file->node = package_fs_response_open_node(&call.response);
+    file->mode = package_fs_response_open_mode(&call.response);
+    file->size = size;
+    file->memory = memory;
+    file->content = content;
+    file->chunk_count = (size + CHUNK_BYTES - 1) / CHUNK_BYTES;
+    file->next_chunk = 0;
+    file->read_ahead = 1;
+    return NX_OK;
+}
+
+static void file_forget_chunks(struct nx_package_file *file)
+{
+    memset(file->valid, 0, (file->chunk_count / 64 + 1) * sizeof(*file->valid));
+}
+
+enum nx_status nx_package_open(const char *path, struct nx_package_file **out)
+{
+    const char *inner = package_path(path);
+    if (inner == NULL) {
+        return NX_ERR_NOT_FOUND;
+    }
+    if (strlen(inner) > NX_PACKAGE_PATH_MAX) {
+        return NX_ERR_NAME_TOO_LONG;
+    }
+    struct nx_package_file *file = calloc(1, sizeof(*file));
+    if (file == NULL) {
+        return NX_ERR_NO_MEMORY;
+    }
+    enum nx_status status = NX_ERR_NO_MEMORY;
+    file->path = strdup(inner);
+    if (file->path != NULL) {
+        status = file_connect(file);
+    }
+    if (status == NX_OK) {
+        file->valid = calloc(file->chunk_count / 64 + 1, sizeof(*file->valid));
+        status = file->valid != NULL ? NX_OK : NX_ERR_NO_MEMORY;
+    }
+    if (status != NX_OK) {
+        nx_package_close(file);
+        return status;
+    }
+    *out = file;
+    return NX_OK;
+}
+
+void nx_package_close(struct nx_package_file *file)
+{
+    struct package_call call = {0};
+    // Best effort: a service that is gone has forgotten the node anyway.
+    if (file->node != 0 && package_call_begin(&call) == NX_OK) {
+        package_fs_request_init_close(&call.request);
+        package_fs_request_set_close_node(&call.request, file->node);
+        (void)!package_call_finish(&call, PACKAGE_FS_RESPONSE_EMPTY);
+    }
+    nx_unmap(file->content);
+    nx_handle_drop(file->memory);
+    nx_mutex_destroy(&file->lock);
+    free(file->valid);
+    free(file->path);
+    free(file);
+}
+
+uint64_t nx_package_size(const struct nx_package_file *file)
+{
+    return file->size;
+}
+
+void nx_package_describe(const struct nx_package_file *file, struct nx_package_facts *facts)
+{
+    *facts = (struct nx_package_facts){
+        .node = file->node,
+        .size = file->size,
+        .links = 1,
+        .mode = file->mode,
+        .type = NX_PACKAGE_REGULAR,
+    };
+}
+
+// ---- Fetching -----------------------------------------------------------------------------------
+
+// Marks the chunks that lie wholly in [offset, offset + length), the last one up to the file's end.
+static void file_mark_valid(struct nx_package_file *file, uint64_t offset, uint64_t length)
+{
+    uint64_t end = length <= file->size - offset ? offset + length : file->size;
+    uint64_t chunk = (offset + CHUNK_BYTES - 1) / CHUNK_BYTES;
+    for (; chunk < file->chunk_count; chunk++) {
+        uint64_t chunk_end = (chunk + 1) * CHUNK_BYTES;
+        if ((chunk_end < file->size ? chunk_end : file->size) > end) {
+            return;
+        }
+        file->valid[chunk / 64] |= 1ull << (chunk % 64);
+    }
+}
+
+static enum nx_status file_fetch_call(struct nx_package_file *file, uint64_t offset,
+                                      uint64_t length)
+{
+    struct package_call call = {0};
+    enum nx_status status;
+    do {
+        status = package_call_begin(&call);
+        if (status != NX_OK) {
+            return status;
+        }
+        package_fs_request_init_fetch(&call.request);
+        package_fs_request_set_fetch_node(&call.request, file->node);
+        package_fs_request_set_fetch_offset(&call.request, offset);
+        package_fs_request_set_fetch_length(&call.request, length);
+        status = package_call_finish(&call, PACKAGE_FS_RESPONSE_FETCH);
+        // Once interrupted, the node is unknown to the next instance: no use in asking again.
+        if (call.retry.interrupted) {
+            return NX_ERR_PEER_CLOSED;
+        }
+    } while (nx_retry_again(&call.retry));
+    if (status != NX_OK) {
+        return status;
+    }
+    uint64_t valid_offset = package_fs_response_fetch_offset(&call.response);
+    if (valid_offset > offset) {
+        return NX_ERR_BAD_FORMAT;
+    }
+    file_mark_valid(file, valid_offset, package_fs_response_fetch_length(&call.response));
+    return NX_OK;
+}
+
+static bool status_means_restarted(enum nx_status status)
+{
+    return status == NX_ERR_PEER_CLOSED || status == NX_ERR_BAD_HANDLE ||
+           status == NX_ERR_NOT_FOUND;
+}
+
+// Makes one chunk valid, and more of them when the access is sequential.
+static enum nx_status file_fetch_chunk(struct nx_package_file *file, uint64_t chunk)
+{
+    bool sequential = chunk == file->next_chunk && chunk != 0;
+    file->read_ahead = !sequential                         ? 1
+                       : file->read_ahead < READ_AHEAD_MAX ? file->read_ahead * 2
+                                                           : READ_AHEAD_MAX;
+    enum nx_status status = NX_ERR_IO;
+    for (uint32_t attempt = 0; attempt < REOPEN_ATTEMPTS; attempt++) {
+        uint64_t offset = chunk * CHUNK_BYTES;
+        uint64_t length = file->read_ahead * CHUNK_BYTES;
+        length = length <= file->size - offset ? length : file->size - offset;
+        status = file_fetch_call(file, offset, length);
+        if (!status_means_restarted(status)) {
+            break;
+        }
+        status = file_connect(file);
+        if (status != NX_OK) {
+            return status;
+        }
+        file_forget_chunks(file);
+    }
+    if (status == NX_OK && !chunk_is_valid(file, chunk)) {
+        status = NX_ERR_BAD_FORMAT;
+    }
+    file->next_chunk = chunk + file->read_ahead;
+    return status;
+}
+
+// Makes [offset, offset + length) valid, all at once: a restart of the service on the way starts
+// over. The range lies in the file. Lock held.
+static enum nx_status file_fetch_locked(struct nx_package_file *file, uint64_t offset,
+                                        uint64_t length)
+{
+    if (length == 0) {
+        return NX_OK;
+    }
+    uint64_t first = offset / CHUNK_BYTES;
+    uint64_t last = (offset + length - 1) / CHUNK_BYTES;
+    uint64_t chunk = first;
+    while (chunk <= last) {
+        if (chunk_is_valid(file, chunk)) {
+            chunk++;
+            continue;
+        }
+        enum nx_status status = file_fetch_chunk(file, chunk);
+        if (status != NX_OK) {
+            return status;
+        }
+        chunk = chunk_is_valid(file, first) ? chunk + 1 : first;
+    }
+    return NX_OK;
+}
+
+// ---- Using --------------------------------------------------------------------------------------
+
+enum nx_status nx_package_read(struct nx_package_file *file, uint64_t offset, void *buffer,
+                               size_t length, size_t *copied)
+{
+    *copied = 0;
+    nx_mutex_lock(&file->lock);
+    enum nx_status status = NX_OK;
+    if (offset < file->size) {
+        uint64_t left = file->size - offset;
+        uint64_t part = length <= left ? length : left;
+        status = file_fetch_locked(file, offset, part);
+        if (status == NX_OK) {
+            memcpy(buffer, file->content + offset, part);
+            *copied = part;
+        }
+    }
+    nx_mutex_unlock(&file->lock);
+    return status;
+}
+
+enum nx_status nx_package_map(struct nx_package_file *file, uint64_t offset, uint64_t length,
+                              uint32_t protection, void **address)
+{
+    if (offset % NX_PAGE_SIZE != 0 || length == 0 || (protection & NX_PROT_WRITE) != 0) {
+        return NX_ERR_INVALID_ARGUMENT;
+    }
+    nx_mutex_lock(&file->lock);
+    enum nx_status status = NX_ERR_OUT_OF_RANGE;
+    uint64_t end = NX_PAGE_ROUND_UP(file->size);
+    if (offset < end && length <= end - offset) {
+        uint64_t left = file->size - offset;
+        status = file_fetch_locked(file, offset, length <= left ? length : left);
+        if (status == NX_OK) {
+            status = nx_map(file->memory, offset, NX_PAGE_ROUND_UP(length), protection, address);
+        }
+    }
+    nx_mutex_unlock(&file->lock);
+    return status;
+}
+
+enum nx_status nx_package_memory(struct nx_package_file *file, nx_handle *memory)
+{
+    nx_mutex_lock(&file->lock);
+    enum nx_status status = file_fetch_locked(file, 0, file->size);
+    *memory = file->memory;
+    nx_mutex_unlock(&file->lock);
+    return status;
+}

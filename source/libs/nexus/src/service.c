@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+// The server loop, and the client's patience with services that restart.
+#include "nexus/service.h"
+#include "nexus/clock.h"
+#include "nexus/lock.h"
+#include "nexus/registry.h"
+
+#define RETRY_DELAY_FIRST NX_MILLISECOND
+#define RETRY_DOUBLINGS   8u  // up to 256 ms between attempts
+#define RETRY_ATTEMPTS    48u // about ten seconds in all
+
+// ---- Serving ------------------------------------------------------------------------------------
+
+static uint64_t server_deadline(const struct nx_server *server)
+{
+    return server->deadline != NULL ? server->deadline(server->context) : NX_DEADLINE_NEVER;
+}
+
+// Waits for the next message, after sending the pending answer if there is one. The answer to a
+// caller that has gone meanwhile fails alone: the wait is then repeated without it.
+static enum nx_status server_wait(const struct nx_server *server, struct nx_message *message,
+                                  bool answer_pending)
+{
+    uint64_t deadline = server_deadline(server);
+    if (answer_pending) {
+        if (deadline != NX_DEADLINE_NEVER) {
+            nx_page()->deadline = deadline;
+            message->info |= NX_INFO_DEADLINE;
+        }
+        enum nx_status status = nx_endpoint_reply_receive(server->endpoint, message);
+        if (status == NX_OK || status == NX_ERR_TIMED_OUT) {
+            return status;
+        }
+    }
+    return nx_endpoint_receive(server->endpoint, deadline, message);
+}
+
+static enum nx_answer server_handle(const struct nx_server *server, struct nx_request *request)
+{
+    uint32_t count = NX_INFO_HANDLES(request->message.info);
+    if (count == 0) {
+        memset(request->handles, 0, sizeof(request->handles));
+        return server->request(server->context, request);
+    }
+    for (uint32_t i = 0; i < NX_MESSAGE_HANDLES_MAX; i++) {
+        request->handles[i] = i < count ? nx_page()->handles[i] : NX_HANDLE_NONE;
+    }
+    enum nx_answer answer = server->request(server->context, request);
+    for (uint32_t i = 0; i < count && i < NX_MESSAGE_HANDLES_MAX; i++) {
+        nx_handle_drop(request->handles[i]);
+    }
+    return answer;
+}
+
+enum nx_status nx_server_run(const struct nx_server *server)
+{
+    struct nx_request request;
+    bool answer_pending = false;
+    for (;;) {
+        enum nx_status status = server_wait(server, &request.message, answer_pending);
+        answer_pending = false;
+        if (status == NX_ERR_TIMED_OUT && server->expired != NULL) {
+            server->expired(server->context);
+        } else if (status != NX_OK) {
+            return status;
+        } else if ((request.message.info & NX_INFO_NOTIFICATION) != 0) {
+            server->notified(server->context, request.message.words[0]);
+        } else {
+            answer_pending = server_handle(server, &request) == NX_ANSWER_NOW;
+        }
+    }
+}
+
+// ---- Calling ------------------------------------------------------------------------------------
+
+enum nx_status nx_service_call(nx_handle endpoint, size_t bytes, nx_handle handle,
+                               struct nx_message *reply, struct nx_retry *retry)
+{
+    nx_page()->handles[0] = handle;
+    *reply = (struct nx_message){.info = NX_INFO(bytes, handle != NX_HANDLE_NONE)};
+    enum nx_status status = nx_endpoint_call(endpoint, reply);
+    retry->interrupted = status == NX_ERR_PEER_CLOSED;
+    if (status != NX_OK) {
+        return status;
+    }
+    return (enum nx_status)reply->words[0];
+}
+
+bool nx_retry_again(struct nx_retry *retry)
+{
+    if (!retry->interrupted || retry->attempts >= RETRY_ATTEMPTS) {
+        return false;
+    }
+    uint32_t doublings = retry->attempts < RETRY_DOUBLINGS ? retry->attempts : RETRY_DOUBLINGS;
+    nx_sleep(RETRY_DELAY_FIRST << doublings);
+    retry->attempts++;
+    return true;
+}
+
+// Endpoints that were looked up, by start id; kept for the program's life.
+static struct nx_mutex endpoint_lock; // guards endpoint_cache
+static nx_handle endpoint_cache[NX_START_FIXTURES + 1];
+
+enum nx_status nx_service_endpoint(enum nx_start_id id, const char *name, nx_handle *endpoint)
+{
+    *endpoint = nx_start_handle(id);
+    if (*endpoint != NX_HANDLE_NONE) {
+        return NX_OK;
+    }
+    nx_mutex_lock(&endpoint_lock);
+    enum nx_status status = NX_OK;
+    if (endpoint_cache[id] == NX_HANDLE_NONE) {
+        status = nx_registry_lookup(name, &endpoint_cache[id]);
+    }
+    *endpoint = endpoint_cache[id];
+    nx_mutex_unlock(&endpoint_lock);
+    return status;
+}
