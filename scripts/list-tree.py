@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """Write the sorted list of a tree's files with their SHA-256, and leave the list alone when it is unchanged.
 

@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """Build the boot archive: a deterministic cpio "newc" with every file's data on a 4096-byte boundary.
 

@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """`./nexus nx WORD...`: boot, run one nx command in the OS, print only its output, exit with its status.
 

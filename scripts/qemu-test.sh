@@ -9,4 +9,6 @@ if [ $# -eq 0 ]; then
     echo "usage: scripts/qemu-test.sh PROFILE...   (an unknown name lists the profiles)" >&2
     exit 2
 fi
-exec python3 "$root/tests/qemu/run.py" "$@"
+python=/usr/bin/python3
+[ -x "$python" ] || python=python3
+exec "$python" "$root/tests/qemu/run.py" "$@"

@@ -152,7 +152,7 @@ PROFILES = [
         turns_red,
         options={"SMP": "3", "DTB": str(BUILD / "virt-nexus-smp4.dtb")},
         red=(r"forbidden: neuron: smp degraded online=3 wanted=4", r"missing: neuron: hart3 online"),
-        follows=(r"hart3", r"smp online", r"smp per-hart ticks", r"smp ipi", r"timeout"),
+        follows=(r"hart3", r"smp(=| online)", r"smp per-hart ticks", r"smp ipi", r"timeout"),
     ),
     Profile(
         "red-timer",

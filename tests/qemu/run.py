@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """`./nexus test [NAME...]`: the host suites through Meson, then the QEMU profiles, two at a time.
 
@@ -93,8 +93,8 @@ def run_profile(profile: Profile) -> tuple[list[str], float]:
     started = time.monotonic()
     try:
         reasons = profile.run(profile, LOGS / f"{profile.name}.log")
-    except OSError as error:
-        reasons = [f"could not run: {error}"]
+    except Exception as error:  # a broken profile is one failure, not the end of the run
+        reasons = [f"could not run: {type(error).__name__}: {error}"]
     return reasons, time.monotonic() - started
 
 

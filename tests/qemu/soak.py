@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """`./nexus soak N`: N boots on four harts, two at a time, each judged by the gate of profile smp4.
 
@@ -48,7 +48,7 @@ def soak(count: int) -> int:
     harts: Counter[int] = Counter()
     failures: list[tuple[int, list[str]]] = []
     done = 0
-    step = max(1, count // 20)
+    step = -(-count // 20)
     with ThreadPoolExecutor(QEMUS_AT_ONCE) as pool:
         numbers = iter(range(1, count + 1))
         running: set[Future[tuple[int, list[str], int | None]]] = set()

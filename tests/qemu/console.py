@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Profile `console`: somebody types at the interactive prompt, and the answers are checked.
+
+`Session` is also what other profiles use to run many commands in one boot.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pexpect
+
+from qemu_boot import ROOT, RUNNER, runner_environment
+
+if TYPE_CHECKING:
+    from profiles import Profile
+
+PROMPT = r"nx> "
+# What a terminal would act on instead of showing: the line editor's cursor and erase sequences.
+CONTROL_SEQUENCE = re.compile(r"\x1b\[[0-9;]*[A-Za-z]|\r")
+COMMAND_SECONDS = 20
+UP = "\x1b[A"
+BACKSPACE = "\x7f"
+TAB = "\t"
+
+
+class ConsoleFailure(Exception):
+    """The console did not do what the test waited for; its text says what."""
+
+
+class Session:
+    """A booted machine with its console on a pseudo-terminal; a context manager that ends QEMU."""
+
+    def __init__(self, log: Path, options: dict[str, str], boot_seconds: float) -> None:
+        self.output = log.open("w", encoding="utf-8", newline="")
+        self.child = pexpect.spawn(
+            "sh",
+            [str(RUNNER)],
+            env=runner_environment(options | {"SERIAL": "stdio"}),
+            cwd=str(ROOT),
+            encoding="utf-8",
+            codec_errors="replace",
+            timeout=COMMAND_SECONDS,
+            echo=False,
+        )
+        self.child.logfile_read = self.output
+        self.wait_for(PROMPT, "the prompt", boot_seconds)
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(self, *details: object) -> None:
+        self.child.close(force=True)
+        self.output.close()
+
+    def wait_for(self, pattern: str, what: str, seconds: float = COMMAND_SECONDS) -> str:
+        """Wait for `pattern`, and return what was printed before it."""
+        try:
+            self.child.expect(pattern, timeout=seconds)
+        except pexpect.TIMEOUT:
+            raise ConsoleFailure(f"timeout: waited {seconds:.0f} s for {what}") from None
+        except pexpect.EOF:
+            raise ConsoleFailure(f"exit: QEMU ended while waiting for {what}") from None
+        return CONTROL_SEQUENCE.sub("", self.child.before)
+
+    def command(self, keys: str) -> str:
+        """Type `keys` and Enter; return what appeared until the next prompt, the typed line included."""
+        self.child.send(keys + "\r")
+        # The editor may draw its prompt again while keys arrive; a new one follows a line end.
+        return self.wait_for(r"\n(?:\x1b\[[0-9;]*[A-Za-z]|\r)*" + PROMPT, f"the prompt after: {keys!r}")
+
+
+def exit_status(session: Session, seconds: float) -> list[str]:
+    """Wait for QEMU to leave by itself."""
+    try:
+        session.child.expect(pexpect.EOF, timeout=seconds)
+    except pexpect.TIMEOUT:
+        return [f"timeout: QEMU still ran {seconds:.0f} s after poweroff"]
+    session.child.close()
+    status = session.child.exitstatus
+    return [] if status == 0 else [f"exit: QEMU ended with status {status} after poweroff"]
+
+
+# What is typed, and what the answer must hold.
+TYPED = [
+    ("help", [r"hw smp", r"\bls\b"]),
+    ("hw smp", [r"nx: smp online=4"]),
+    ("hw smp extra words", [r"usage"]),
+    ("ls pkg://", [r"\bdts\b", r"\bfixtures\b"]),
+    ("cat pkg://fixtures/hello.txt", [re.escape((ROOT / "pkg/fixtures/hello.txt").read_text().splitlines()[0])]),
+    ("frobnicate", [r"frobnicate", r"help|usage"]),
+    ("", []),
+    (UP + UP, [r"hello\.txt"]),  # history: frobnicate, then the cat before it
+    ("hw sm" + TAB, [r"nx: smp online=4"]),  # completion
+    ("hw smpp" + BACKSPACE, [r"nx: smp online=4"]),  # editing
+    ("run pkg://bin/hello", [r"(?i)hello"]),
+]
+
+
+def run(profile: Profile, log: Path) -> list[str]:
+    reasons: list[str] = []
+    options = {"SMP": str(profile.topology.smp), "APPEND": profile.append}
+    try:
+        with Session(log, options | profile.options, profile.timeout) as session:
+            for keys, patterns in TYPED:
+                answer = session.command(keys)
+                reasons += [
+                    f"answer to {keys!r} has no {pattern!r}" for pattern in patterns if not re.search(pattern, answer)
+                ]
+            session.child.send("poweroff\r")
+            reasons += exit_status(session, COMMAND_SECONDS)
+    except ConsoleFailure as failure:
+        reasons.append(str(failure))
+    return reasons
