@@ -1,12 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // picolibc's lock hooks: malloc and stdio take these, so a program's threads may use both freely.
-#include "nexus/lock.h"
+#include "libc_lock.h"
 #include <stdlib.h>
-#include <sys/lock.h>
-
-struct __lock {
-    struct nx_mutex mutex;
-};
 
 struct __lock __lock___libc_recursive_mutex;
 
