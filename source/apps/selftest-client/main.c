@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// selftest-client: proves from user space that the system does what its markers say.
+//
+//   selftest-client             every test of the table; one line each, exit status 1 on a failure
+//   selftest-client --measure   instruction counts of system calls and messages (measure.c)
+#include "nexus/log.h"
+#include "selftest.h"
+#include <stdlib.h>
+
+struct test {
+    const char *name; // of its marker
+    enum test_outcome (*run)(struct test_report *report);
+};
+
+// Adding a test is one row.
+static const struct test tests[] = {
+    {"bringup uart early+userspace", test_uart},
+    {"bringup plic+timer", test_plic_timer},
+    {"smp per-hart ticks", test_hart_ticks},
+    {"smp ipi", test_ipi},
+    {"syscall refusals", test_refusals},
+    {"ipc", test_ipc},
+    {"memory", test_memory},
+    {"fpu", test_fpu},
+    {"pkgfs virtio ro", test_package_disk},
+    {"pkgfs fixtures ro", test_package_fixtures},
+};
+
+static bool test_passes(const struct test *test)
+{
+    struct test_report report = {.reason = ""};
+
+    switch (test->run(&report)) {
+    case TEST_PASS:
+        nx_log("SELFTEST: %s ok", test->name);
+        return true;
+    case TEST_SKIP:
+        return true;
+    default:
+        nx_log("SELFTEST: %s FAIL reason=%s", test->name, report.reason);
+        return false;
+    }
+}
+
+int main(int argc, char **argv)
+{
+    int failures = 0;
+
+    if (argc == 2 && strcmp(argv[1], "--measure") == 0) {
+        return measure_run();
+    }
+    if (argc > 1) {
+        nx_log("usage: selftest-client [--measure]");
+        return EXIT_FAILURE;
+    }
+    for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++) {
+        failures += test_passes(&tests[i]) ? 0 : 1;
+    }
+    return failures == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+// Self-test of memory protection: nothing is writable and executable, and whoever touches what it
+// may not is reported to its supervisor with cause and address, and resumed or killed as that says.
+#include "nexus/memory.h"
+#include "child.h"
+
+#define FAULT_PATIENCE (2 * NX_SECOND)
+#define EXIT_BIT       1u
+#define KERNEL_ADDRESS 0xffffffc080200000ul // the upper half belongs to the kernel
+
+// RISC-V privileged specification, table of scause.
+enum fault_cause { CAUSE_FETCH = 12, CAUSE_LOAD = 13, CAUSE_STORE = 15 };
+
+struct fault_case {
+    const char *what;
+    const uint8_t *snippet;
+    uint64_t argument;
+    enum fault_cause cause;
+    uint64_t address;
+};
+
+static const struct fault_case fault_cases[] = {
+    {"store to the null guard", child_store, 0, CAUSE_STORE, 0},
+    {"load from a hole", child_load, CHILD_SPARE, CAUSE_LOAD, CHILD_SPARE},
+    {"store to code", child_store, CHILD_CODE, CAUSE_STORE, CHILD_CODE},
+    {"jump to data", child_jump, CHILD_STACK, CAUSE_FETCH, CHILD_STACK},
+    {"load from the kernel", child_load, KERNEL_ADDRESS, CAUSE_LOAD, KERNEL_ADDRESS},
+    {"stack overflow", child_overflow, 0, CAUSE_STORE, CHILD_STACK - 16},
+};
+
+struct supervisor {
+    nx_handle endpoint;     // where the faults arrive
+    nx_handle notification; // where the end is signalled
+};
+
+// Waits for the child's end and compares its exit status.
+static enum test_outcome child_ends(struct test_report *report, const struct supervisor *supervisor,
+                                    const struct child *child, const char *what, int64_t wanted)
+{
+    struct nx_process_facts facts;
+    uint64_t bits;
+
+    EXPECT_OK(report, nx_notification_wait(supervisor->notification,
+                                           nx_deadline_after(FAULT_PATIENCE), &bits));
+    EXPECT_OK(report, nx_process_info(child->process, &facts));
+    EXPECT(report, facts.exit_status == wanted, "%s: exit status %lld instead of %lld", what,
+           (long long)facts.exit_status, (long long)wanted);
+    return TEST_PASS;
+}
+
+static enum test_outcome fault_arrives(struct test_report *report,
+                                       const struct supervisor *supervisor,
+                                       const struct fault_case *row)
+{
+    struct nx_message message;
+
+    EXPECT_OK(report, nx_endpoint_receive(supervisor->endpoint, nx_deadline_after(FAULT_PATIENCE),
+                                          &message));
+    EXPECT(report, (message.info & NX_INFO_FAULT) != 0, "%s: not a fault message", row->what);
+    EXPECT(report, message.words[NX_FAULT_CAUSE] == row->cause, "%s: cause %llu instead of %d",
+           row->what, (unsigned long long)message.words[NX_FAULT_CAUSE], (int)row->cause);
+    EXPECT(report, message.words[NX_FAULT_ADDRESS] == row->address, "%s: address %#llx", row->what,
+           (unsigned long long)message.words[NX_FAULT_ADDRESS]);
+    return TEST_PASS;
+}
+
+static enum test_outcome child_begin(struct test_report *report,
+                                     const struct supervisor *supervisor, struct child *child,
+                                     const struct fault_case *row)
+{
+    EXPECT_OK(report, child_create(child));
+    EXPECT_OK(report, nx_process_bind(child->process, supervisor->notification, EXIT_BIT,
+                                      supervisor->endpoint));
+    EXPECT_OK(report, child_start(child, row->snippet, row->argument, 0));
+    return TEST_PASS;
+}
+
+// The fault is reported; refusing to resume kills the child.
+static enum test_outcome fault_is_reported(struct test_report *report,
+                                           const struct supervisor *supervisor,
+                                           const struct fault_case *row)
+{
+    struct child child = {0};
+    struct nx_message refuse = {.words = {0}};
+
+    enum test_outcome outcome = child_begin(report, supervisor, &child, row);
+    if (outcome == TEST_PASS) {
+        outcome = fault_arrives(report, supervisor, row);
+    }
+    if (outcome == TEST_PASS) {
+        (void)!nx_endpoint_reply(NX_HANDLE_NONE, &refuse); // the exit status shows if it arrived
+        outcome = child_ends(report, supervisor, &child, row->what, NX_EXIT_FAULTED);
+    }
+    child_end(&child);
+    return outcome;
+}
+
+// The supervisor gives the child the page that it missed, and it goes on.
+static enum test_outcome fault_is_resumed(struct test_report *report,
+                                          const struct supervisor *supervisor)
+{
+    static const struct fault_case row = {"resumed store", child_store, CHILD_SPARE, CAUSE_STORE,
+                                          CHILD_SPARE};
+    struct child child = {0};
+    struct nx_message resume = {.words = {NX_FAULT_RESUME}};
+    uint64_t address = CHILD_SPARE;
+
+    enum test_outcome outcome = child_begin(report, supervisor, &child, &row);
+    if (outcome == TEST_PASS) {
+        outcome = fault_arrives(report, supervisor, &row);
+    }
+    if (outcome == TEST_PASS) {
+        enum nx_status mapped = nx_memory_map(child.process, child.stack, 0, NX_PAGE_SIZE,
+                                              NX_PROT_READ | NX_PROT_WRITE, &address);
+        enum nx_status replied = nx_endpoint_reply(NX_HANDLE_NONE, &resume);
+        outcome = mapped == NX_OK && replied == NX_OK
+                      ? child_ends(report, supervisor, &child, row.what, CHILD_EXIT_STATUS)
+                      : test_fail(report, "%s: %s, %s", row.what, nx_status_text(mapped),
+                                  nx_status_text(replied));
+    }
+    child_end(&child);
+    return outcome;
+}
+
+static enum test_outcome faults_are_reported(struct test_report *report)
+{
+    struct supervisor supervisor;
+    enum test_outcome outcome = TEST_PASS;
+
+    EXPECT_OK(report, nx_endpoint_create(&supervisor.endpoint));
+    EXPECT_OK(report, nx_notification_create(&supervisor.notification));
+    for (size_t i = 0; i < sizeof(fault_cases) / sizeof(fault_cases[0]) && outcome == TEST_PASS;
+         i++) {
+        outcome = fault_is_reported(report, &supervisor, &fault_cases[i]);
+    }
+    if (outcome == TEST_PASS) {
+        outcome = fault_is_resumed(report, &supervisor);
+    }
+    nx_handle_drop(supervisor.endpoint);
+    nx_handle_drop(supervisor.notification);
+    return outcome;
+}
+
+static enum test_outcome write_and_execute_refused(struct test_report *report, nx_handle memory)
+{
+    void *address;
+    const uint32_t all = NX_PROT_READ | NX_PROT_WRITE | NX_PROT_EXECUTE;
+
+    EXPECT_STATUS(report, nx_map(memory, 0, NX_PAGE_SIZE, all, &address), NX_ERR_INVALID_ARGUMENT);
+    EXPECT_STATUS(report,
+                  nx_map(memory, 0, NX_PAGE_SIZE, NX_PROT_WRITE | NX_PROT_EXECUTE, &address),
+                  NX_ERR_INVALID_ARGUMENT);
+    return TEST_PASS;
+}
+
+// Two mappings of one object show the same bytes; fresh pages are zero; facts add up.
+static enum test_outcome sharing_works(struct test_report *report, nx_handle memory)
+{
+    struct nx_memory_facts facts;
+    void *first;
+    void *second;
+
+    EXPECT_OK(report, nx_map(memory, 0, 2 * NX_PAGE_SIZE, NX_PROT_READ | NX_PROT_WRITE, &first));
+    EXPECT_OK(report, nx_map(memory, NX_PAGE_SIZE, NX_PAGE_SIZE, NX_PROT_READ, &second));
+    volatile uint8_t *bytes = first;
+    const volatile uint8_t *alias = second;
+    for (size_t i = 0; i < 2 * NX_PAGE_SIZE; i++) {
+        EXPECT(report, bytes[i] == 0, "a fresh page holds %u at %d", bytes[i], (int)i);
+    }
+    bytes[NX_PAGE_SIZE + 5] = 99;
+    EXPECT(report, alias[5] == 99, "two mappings of one page differ");
+    EXPECT_OK(report, nx_memory_info(memory, &facts));
+    EXPECT(report, facts.size == 2 * NX_PAGE_SIZE && facts.committed_bytes == 2 * NX_PAGE_SIZE,
+           "size %llu committed %llu", (unsigned long long)facts.size,
+           (unsigned long long)facts.committed_bytes);
+    nx_unmap(first);
+    nx_unmap(second);
+    return TEST_PASS;
+}
+
+enum test_outcome test_memory(struct test_report *report)
+{
+    nx_handle memory;
+
+    EXPECT_OK(report, nx_memory_create(2 * NX_PAGE_SIZE, 0, &memory));
+    enum test_outcome outcome = write_and_execute_refused(report, memory);
+    if (outcome == TEST_PASS) {
+        outcome = sharing_works(report, memory);
+    }
+    nx_handle_drop(memory);
+    return outcome == TEST_PASS ? faults_are_reported(report) : outcome;
+}

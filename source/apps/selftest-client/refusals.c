@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: Apache-2.0
+// Self-test of the kernel's refusals: every system call is made with arguments that it must refuse,
+// and must name the reason.
+//
+// A row is one call. Its arguments are numbers, or one of the placeholders below, which stand for
+// handles of this test.
+#include "selftest.h"
+
+#define PLACEHOLDER      0xf00d000000000000ull
+#define PLACEHOLDER_MASK 0xffff000000000000ull
+
+enum fixture {
+    FIXTURE_PROCESS, // this process, all its rights
+    FIXTURE_ENDPOINT,
+    FIXTURE_NOTIFICATION,
+    FIXTURE_MEMORY,     // one page
+    FIXTURE_MACHINE,    // as granted: diagnosis only
+    FIXTURE_LOG,        // as granted: writing only
+    FIXTURE_NO_RIGHTS,  // the endpoint, no right but one that no call here needs
+    FIXTURE_MEMORY_RO,  // the memory, read only
+    FIXTURE_NO_SIGNAL,  // the notification, wait only
+    FIXTURE_NO_WAIT,    // the notification, signal only
+    FIXTURE_PROCESS_RO, // this process, inspection only
+    FIXTURE_COUNT
+};
+
+#define USE(fixture) (PLACEHOLDER | (uint64_t)(fixture))
+#define PROCESS      USE(FIXTURE_PROCESS)
+#define ENDPOINT     USE(FIXTURE_ENDPOINT)
+#define NOTIFICATION USE(FIXTURE_NOTIFICATION)
+#define MEMORY       USE(FIXTURE_MEMORY)
+#define MACHINE      USE(FIXTURE_MACHINE)
+#define KERNEL_LOG   USE(FIXTURE_LOG)
+#define NO_RIGHTS    USE(FIXTURE_NO_RIGHTS)
+#define MEMORY_RO    USE(FIXTURE_MEMORY_RO)
+#define NO_SIGNAL    USE(FIXTURE_NO_SIGNAL)
+#define NO_WAIT      USE(FIXTURE_NO_WAIT)
+#define PROCESS_RO   USE(FIXTURE_PROCESS_RO)
+#define BAD          0x00ffffffull // no such handle
+#define BIG          0xfffffffffffff000ull
+
+struct refusal {
+    uint64_t number;
+    uint64_t arguments[7];
+    enum nx_status wanted;
+};
+
+#define INVALID    NX_ERR_INVALID_ARGUMENT
+#define BAD_HANDLE NX_ERR_BAD_HANDLE
+#define WRONG_TYPE NX_ERR_WRONG_TYPE
+#define DENIED     NX_ERR_ACCESS_DENIED
+#define RANGE      NX_ERR_OUT_OF_RANGE
+#define BAD_STATE  NX_ERR_BAD_STATE
+#define RW         (NX_PROT_READ | NX_PROT_WRITE)
+
+static const struct refusal refusals[] = {
+    {NX_SYSCALL_COUNT, {0}, NX_ERR_BAD_SYSCALL},
+    {0xff, {0}, NX_ERR_BAD_SYSCALL},
+
+    {NX_SYS_CALL, {BAD}, BAD_HANDLE},
+    {NX_SYS_CALL, {0}, BAD_HANDLE},
+    {NX_SYS_CALL, {NOTIFICATION}, WRONG_TYPE},
+    {NX_SYS_CALL, {NO_RIGHTS}, DENIED},
+    {NX_SYS_RECEIVE, {BAD, 0}, BAD_HANDLE},
+    {NX_SYS_RECEIVE, {MEMORY, 0}, WRONG_TYPE},
+    {NX_SYS_RECEIVE, {NO_RIGHTS, 0}, DENIED},
+    {NX_SYS_REPLY, {BAD}, BAD_HANDLE},
+    {NX_SYS_REPLY, {0}, BAD_STATE},
+    {NX_SYS_REPLY, {ENDPOINT}, WRONG_TYPE},
+    {NX_SYS_REPLY_RECEIVE, {BAD}, BAD_HANDLE},
+    {NX_SYS_REPLY_RECEIVE, {MEMORY}, WRONG_TYPE},
+    {NX_SYS_REPLY_RECEIVE, {NO_RIGHTS}, DENIED},
+    {NX_SYS_REPLY_SAVE, {0}, BAD_STATE},
+
+    {NX_SYS_NOTIFICATION_SIGNAL, {BAD, 1}, BAD_HANDLE},
+    {NX_SYS_NOTIFICATION_SIGNAL, {ENDPOINT, 1}, WRONG_TYPE},
+    {NX_SYS_NOTIFICATION_SIGNAL, {NO_SIGNAL, 1}, DENIED},
+    {NX_SYS_NOTIFICATION_WAIT, {BAD, 0}, BAD_HANDLE},
+    {NX_SYS_NOTIFICATION_WAIT, {ENDPOINT, 0}, WRONG_TYPE},
+    {NX_SYS_NOTIFICATION_WAIT, {NO_WAIT, 0}, DENIED},
+    {NX_SYS_NOTIFICATION_BIND, {BAD}, BAD_HANDLE},
+    {NX_SYS_NOTIFICATION_BIND, {MEMORY}, WRONG_TYPE},
+    {NX_SYS_NOTIFICATION_BIND, {NO_WAIT}, DENIED},
+
+    {NX_SYS_HANDLE_CLOSE, {BAD}, BAD_HANDLE},
+    {NX_SYS_HANDLE_CLOSE, {0}, BAD_HANDLE},
+    {NX_SYS_HANDLE_DUPLICATE, {BAD, 0, 0}, BAD_HANDLE},
+    {NX_SYS_HANDLE_DUPLICATE, {NO_RIGHTS, 0, 0}, DENIED},
+    {NX_SYS_HANDLE_DUPLICATE, {MEMORY_RO, RW << 2, 0}, DENIED}, // rights only shrink
+    {NX_SYS_HANDLE_GRANT, {BAD, MEMORY, 0}, BAD_HANDLE},
+    {NX_SYS_HANDLE_GRANT, {MEMORY, MEMORY, 0}, WRONG_TYPE},
+    {NX_SYS_HANDLE_GRANT, {PROCESS, BAD, 0}, BAD_HANDLE},
+    {NX_SYS_HANDLE_GRANT, {PROCESS_RO, MEMORY, 0}, DENIED},
+    {NX_SYS_HANDLE_INFO, {BAD}, BAD_HANDLE},
+
+    {NX_SYS_MEMORY_CREATE, {0, 0}, INVALID},
+    {NX_SYS_MEMORY_CREATE, {NX_MEMORY_SIZE_MAX + NX_PAGE_SIZE, 0}, NX_ERR_TOO_LARGE},
+    {NX_SYS_MEMORY_CREATE, {BIG, 0}, NX_ERR_TOO_LARGE},
+    {NX_SYS_MEMORY_CREATE, {NX_PAGE_SIZE, NX_MEMORY_DEVICE}, INVALID},
+    {NX_SYS_MEMORY_CREATE,
+     {NX_MEMORY_CONTIGUOUS_MAX + NX_PAGE_SIZE, NX_MEMORY_CONTIGUOUS},
+     NX_ERR_TOO_LARGE},
+    {NX_SYS_MEMORY_COMMIT, {BAD, 0, NX_PAGE_SIZE}, BAD_HANDLE},
+    {NX_SYS_MEMORY_COMMIT, {ENDPOINT, 0, NX_PAGE_SIZE}, WRONG_TYPE},
+    {NX_SYS_MEMORY_COMMIT, {MEMORY, NX_PAGE_SIZE, NX_PAGE_SIZE}, RANGE},
+    {NX_SYS_MEMORY_COMMIT, {MEMORY, BIG, 2 * NX_PAGE_SIZE}, RANGE},
+    {NX_SYS_MEMORY_MAP, {BAD, MEMORY, 0, 0, NX_PAGE_SIZE, RW}, BAD_HANDLE},
+    {NX_SYS_MEMORY_MAP, {0, BAD, 0, 0, NX_PAGE_SIZE, RW}, BAD_HANDLE},
+    {NX_SYS_MEMORY_MAP, {0, ENDPOINT, 0, 0, NX_PAGE_SIZE, RW}, WRONG_TYPE},
+    {NX_SYS_MEMORY_MAP, {0, MEMORY_RO, 0, 0, NX_PAGE_SIZE, RW}, DENIED},
+    {NX_SYS_MEMORY_MAP, {0, MEMORY, 0, 0, 2 * NX_PAGE_SIZE, RW}, RANGE},
+    {NX_SYS_MEMORY_MAP, {0, MEMORY, BIG, 0, 2 * NX_PAGE_SIZE, RW}, RANGE},
+    {NX_SYS_MEMORY_MAP, {0, MEMORY, 0, 0, 0, RW}, INVALID},
+    {NX_SYS_MEMORY_MAP, {0, MEMORY, 0, 0, NX_PAGE_SIZE, 0}, INVALID},
+    {NX_SYS_MEMORY_MAP, {0, MEMORY, 1, 0, NX_PAGE_SIZE, RW}, INVALID},
+    {NX_SYS_MEMORY_MAP, {0, MEMORY, 0, 0, NX_PAGE_SIZE, RW | NX_PROT_EXECUTE}, INVALID},
+    {NX_SYS_MEMORY_MAP, {0, MEMORY, 0, NX_USER_END, NX_PAGE_SIZE, RW}, RANGE},
+    {NX_SYS_MEMORY_MAP, {0, MEMORY, 0, NX_PAGE_SIZE, NX_PAGE_SIZE, RW}, RANGE},
+    {NX_SYS_MEMORY_MAP, {0, MEMORY, 0, 0xffffffc080200000, NX_PAGE_SIZE, RW}, RANGE},
+    {NX_SYS_MEMORY_MAP, {PROCESS_RO, MEMORY, 0, 0, NX_PAGE_SIZE, RW}, DENIED},
+    {NX_SYS_MEMORY_UNMAP, {BAD, NX_USER_BASE}, BAD_HANDLE},
+    {NX_SYS_MEMORY_UNMAP, {0, NX_USER_BASE}, NX_ERR_NOT_FOUND},
+    {NX_SYS_MEMORY_PHYSICAL, {BAD, MEMORY, 0, NX_PAGE_SIZE}, BAD_HANDLE},
+    {NX_SYS_MEMORY_PHYSICAL, {MEMORY, MEMORY, 0, NX_PAGE_SIZE}, WRONG_TYPE},
+    {NX_SYS_MEMORY_PHYSICAL, {MACHINE, MEMORY, 0, NX_PAGE_SIZE}, DENIED},
+    {NX_SYS_MEMORY_DEVICE_CREATE, {BAD, 0x10000000, NX_PAGE_SIZE}, BAD_HANDLE},
+    {NX_SYS_MEMORY_DEVICE_CREATE, {MACHINE, 0x10000000, NX_PAGE_SIZE}, DENIED},
+    {NX_SYS_MEMORY_INFO, {BAD}, BAD_HANDLE},
+    {NX_SYS_MEMORY_INFO, {ENDPOINT}, WRONG_TYPE},
+
+    {NX_SYS_PROCESS_CREATE, {16, 0, 0, 0, 0, NX_CLASS_COUNT}, INVALID},
+    {NX_SYS_PROCESS_KILL, {BAD, 0}, BAD_HANDLE},
+    {NX_SYS_PROCESS_KILL, {MEMORY, 0}, WRONG_TYPE},
+    {NX_SYS_PROCESS_KILL, {PROCESS_RO, 0}, DENIED},
+    {NX_SYS_PROCESS_INFO, {BAD}, BAD_HANDLE},
+    {NX_SYS_PROCESS_INFO, {MEMORY}, WRONG_TYPE},
+    {NX_SYS_PROCESS_BIND, {BAD, 0, 0, 0}, BAD_HANDLE},
+    {NX_SYS_PROCESS_BIND, {PROCESS_RO, NOTIFICATION, 1, 0}, DENIED},
+
+    {NX_SYS_THREAD_CREATE, {BAD, 0x400000, 0, 0, 0, MEMORY, 0}, BAD_HANDLE},
+    {NX_SYS_THREAD_CREATE, {0, 0x400000, 0, 0, 0, BAD, 0}, BAD_HANDLE},
+    {NX_SYS_THREAD_CREATE, {0, 0x400000, 0, 0, 0, ENDPOINT, 0}, WRONG_TYPE},
+    {NX_SYS_THREAD_CREATE, {0, 0x400000, 0, 0, 0, MEMORY, NX_PAGE_SIZE}, RANGE},
+    {NX_SYS_THREAD_CREATE, {0, 0x400000, 0, 0, 0, MEMORY, 8}, INVALID},
+    {NX_SYS_THREAD_START, {BAD}, BAD_HANDLE},
+    {NX_SYS_THREAD_START, {MEMORY}, WRONG_TYPE},
+    {NX_SYS_THREAD_CONTROL, {BAD, NX_THREAD_SET_AFFINITY, 1, 0}, BAD_HANDLE},
+    {NX_SYS_THREAD_CONTROL, {0, 99, 0, 0}, INVALID},
+    {NX_SYS_THREAD_CONTROL, {0, NX_THREAD_SET_AFFINITY, 0, 0}, INVALID},
+    {NX_SYS_THREAD_CONTROL, {0, NX_THREAD_SET_AFFINITY, 0xf0, 0}, INVALID},
+    {NX_SYS_THREAD_CONTROL, {0, NX_THREAD_SET_CLASS, NX_CLASS_COUNT, 0}, INVALID},
+    {NX_SYS_THREAD_YIELD, {NX_HARTS_MAX}, RANGE},
+
+    {NX_SYS_INTERRUPT_CREATE, {BAD, 10}, BAD_HANDLE},
+    {NX_SYS_INTERRUPT_CREATE, {MEMORY, 10}, WRONG_TYPE},
+    {NX_SYS_INTERRUPT_CREATE, {MACHINE, 10}, DENIED},
+    {NX_SYS_INTERRUPT_BIND, {BAD, NOTIFICATION, 1}, BAD_HANDLE},
+    {NX_SYS_INTERRUPT_BIND, {MEMORY, NOTIFICATION, 1}, WRONG_TYPE},
+    {NX_SYS_INTERRUPT_ACK, {BAD}, BAD_HANDLE},
+    {NX_SYS_INTERRUPT_ACK, {NOTIFICATION}, WRONG_TYPE},
+
+    {NX_SYS_HART_CONTROL, {BAD, 1, NX_HART_STOP}, BAD_HANDLE},
+    {NX_SYS_HART_CONTROL, {MACHINE, 1, NX_HART_STOP}, DENIED},
+    {NX_SYS_SYSTEM_RESET, {BAD, 0}, BAD_HANDLE},
+    {NX_SYS_SYSTEM_RESET, {MACHINE, NX_RESET_POWER_OFF}, DENIED},
+    {NX_SYS_SYSTEM_INFO, {BAD, NX_INFO_SYSTEM, 0}, BAD_HANDLE},
+    {NX_SYS_SYSTEM_INFO, {MEMORY, NX_INFO_SYSTEM, 0}, WRONG_TYPE},
+    {NX_SYS_SYSTEM_INFO, {MACHINE, 99, 0}, INVALID},
+    {NX_SYS_SYSTEM_INFO, {MACHINE, NX_INFO_HART, NX_HARTS_MAX}, RANGE},
+
+    {NX_SYS_LOG_WRITE, {BAD, 1}, BAD_HANDLE},
+    {NX_SYS_LOG_WRITE, {MEMORY, 1}, WRONG_TYPE},
+    {NX_SYS_LOG_WRITE, {KERNEL_LOG, NX_MESSAGE_BYTES_MAX + 1}, NX_ERR_TOO_LARGE},
+    {NX_SYS_LOG_READ, {BAD, 0}, BAD_HANDLE},
+    {NX_SYS_LOG_READ, {KERNEL_LOG, 0}, DENIED},
+    {NX_SYS_LOG_BIND, {BAD, NOTIFICATION, 1}, BAD_HANDLE},
+    {NX_SYS_LOG_BIND, {KERNEL_LOG, NOTIFICATION, 1}, DENIED},
+};
+
+// Calls that have nothing to refuse.
+static bool never_refuses(uint64_t number)
+{
+    return number == NX_SYS_NULL || number == NX_SYS_ENDPOINT_CREATE ||
+           number == NX_SYS_NOTIFICATION_CREATE || number == NX_SYS_PROCESS_EXIT ||
+           number == NX_SYS_THREAD_EXIT;
+}
+
+static enum test_outcome fixtures_make(struct test_report *report, nx_handle *handles)
+{
+    nx_handle process = nx_start_handle(NX_START_PROCESS);
+    nx_handle endpoint;
+    nx_handle notification;
+    nx_handle memory;
+
+    EXPECT_OK(report, nx_endpoint_create(&endpoint));
+    EXPECT_OK(report, nx_notification_create(&notification));
+    EXPECT_OK(report, nx_memory_create(NX_PAGE_SIZE, 0, &memory));
+    handles[FIXTURE_PROCESS] = process;
+    handles[FIXTURE_ENDPOINT] = endpoint;
+    handles[FIXTURE_NOTIFICATION] = notification;
+    handles[FIXTURE_MEMORY] = memory;
+    handles[FIXTURE_MACHINE] = nx_start_handle(NX_START_MACHINE);
+    handles[FIXTURE_LOG] = nx_start_handle(NX_START_LOG);
+    EXPECT_OK(report,
+              nx_handle_duplicate(endpoint, NX_RIGHT_TRANSFER, 0, &handles[FIXTURE_NO_RIGHTS]));
+    EXPECT_OK(report, nx_handle_duplicate(memory, NX_RIGHT_DUPLICATE | NX_RIGHT_READ, 0,
+                                          &handles[FIXTURE_MEMORY_RO]));
+    EXPECT_OK(report,
+              nx_handle_duplicate(notification, NX_RIGHT_WAIT, 0, &handles[FIXTURE_NO_SIGNAL]));
+    EXPECT_OK(report,
+              nx_handle_duplicate(notification, NX_RIGHT_SIGNAL, 0, &handles[FIXTURE_NO_WAIT]));
+    EXPECT_OK(report,
+              nx_handle_duplicate(process, NX_RIGHT_INSPECT, 0, &handles[FIXTURE_PROCESS_RO]));
+    return TEST_PASS;
+}
+
+static void fixtures_drop(const nx_handle *handles)
+{
+    static const enum fixture made[] = {
+        FIXTURE_ENDPOINT,  FIXTURE_NOTIFICATION, FIXTURE_MEMORY,  FIXTURE_NO_RIGHTS,
+        FIXTURE_MEMORY_RO, FIXTURE_NO_SIGNAL,    FIXTURE_NO_WAIT, FIXTURE_PROCESS_RO,
+    };
+    for (size_t i = 0; i < sizeof(made) / sizeof(made[0]); i++) {
+        nx_handle_drop(handles[made[i]]);
+    }
+}
+
+static enum nx_status attempt(const struct refusal *row, const nx_handle *handles)
+{
+    uint64_t x[7];
+    for (size_t i = 0; i < 7; i++) {
+        bool placeholder = (row->arguments[i] & PLACEHOLDER_MASK) == PLACEHOLDER;
+        x[i] = placeholder ? handles[row->arguments[i] & ~PLACEHOLDER_MASK] : row->arguments[i];
+    }
+    return (enum nx_status)nx_ecall7(row->number, x[0], x[1], x[2], x[3], x[4], x[5], x[6]).a0;
+}
+
+static enum test_outcome refuse_all(struct test_report *report, const nx_handle *handles)
+{
+    bool tried[NX_SYSCALL_COUNT] = {false};
+
+    for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
+        const struct refusal *row = &refusals[i];
+        enum nx_status got = attempt(row, handles);
+        EXPECT(report, got == row->wanted, "call %d row %d: status %d instead of %d",
+               (int)row->number, (int)i, (int)got, (int)row->wanted);
+        if (row->number < NX_SYSCALL_COUNT) {
+            tried[row->number] = true;
+        }
+    }
+    for (uint64_t number = 0; number < NX_SYSCALL_COUNT; number++) {
+        EXPECT(report, tried[number] || never_refuses(number), "call %d has no row", (int)number);
+    }
+    return TEST_PASS;
+}
+
+enum test_outcome test_refusals(struct test_report *report)
+{
+    nx_handle handles[FIXTURE_COUNT] = {0};
+
+    enum test_outcome outcome = fixtures_make(report, handles);
+    if (outcome == TEST_PASS) {
+        outcome = refuse_all(report, handles);
+    }
+    fixtures_drop(handles);
+    return outcome;
+}
