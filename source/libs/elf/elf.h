@@ -43,8 +43,7 @@ struct elf_segment {
 struct elf_tls {
     uint64_t address;     // virtual address of the initial bytes
     uint64_t file_size;   // initial bytes; the rest of memory_size is zeroes
-    uint64_t memory_size; // bytes per thread, at most the window's size; 0 when the program has no
-                          // thread-local storage
+    uint64_t memory_size; // bytes per thread, at most the window's size; 0: no such storage
     uint64_t alignment;   // a power of two, at least 1 and at most ELF_PAGE_SIZE
 };
 
