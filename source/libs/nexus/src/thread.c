@@ -2,25 +2,23 @@
 // Threads of this process.
 //
 // The thread area is a part of the address space that the kernel does not choose addresses from:
-// NX_THREADS_MAX places of THREAD_STRIDE bytes. A thread's one mapping ends where its place ends,
+// NX_THREADS_MAX places of one stride each. A thread's one mapping ends where its place ends,
 //
-//     place                                                            place + THREAD_STRIDE
+//     place                                                              place + stride
 //     | unmapped: the guard | stack, grows down | TLS | message page |
 //
 // so that a stack overflow always faults in the unmapped part below.
 #include "nexus/thread.h"
+#include "layout.h"
 #include "nexus/memory.h"
 #include "nexus/process.h"
 #include "tls.h"
 #include <stdatomic.h>
 
-#define THREAD_AREA         0x3800000000ul
-#define THREAD_STRIDE       (16ul << 20)
 #define STACK_BYTES_DEFAULT (64ul << 10)
-#define STACK_BYTES_MAX     (THREAD_STRIDE / 2)
+#define STACK_BYTES_MAX     (NX_LAYOUT_THREAD_STRIDE / 2)
 #define THREAD_EXITED_BIT   1u
 
-_Static_assert(THREAD_AREA + NX_THREADS_MAX * THREAD_STRIDE <= NX_USER_END, "inside user space");
 _Static_assert(NX_THREADS_MAX <= 64, "one bit a place");
 
 // What a new thread needs, at the lowest address of its TLS part's page; consumed by thread_main.
@@ -108,7 +106,8 @@ static enum nx_status thread_build(const struct thread_layout *layout, void (*en
     if (status != NX_OK) {
         return status;
     }
-    uint64_t base = THREAD_AREA + (thread->slot + 1) * THREAD_STRIDE - layout->length;
+    uint64_t base =
+        NX_LAYOUT_THREADS + (thread->slot + 1) * NX_LAYOUT_THREAD_STRIDE - layout->length;
     status = nx_memory_map(NX_HANDLE_NONE, memory, 0, layout->length, NX_PROT_READ | NX_PROT_WRITE,
                            &base);
     if (status != NX_OK) {
