@@ -24,10 +24,11 @@ void dump_reset(struct dump *dump)
 
 const char *fill_path(char *buffer, const char *path, const char *name, int index)
 {
-    if (index >= 0)
-        snprintf(buffer, DUMP_PATH, "%s[%d]", path, index);
-    else
-        snprintf(buffer, DUMP_PATH, "%s%s%s", path, path[0] != 0 ? "." : "", name);
+    int length = index >= 0
+                     ? snprintf(buffer, DUMP_PATH, "%s[%d]", path, index)
+                     : snprintf(buffer, DUMP_PATH, "%s%s%s", path, path[0] != 0 ? "." : "", name);
+    if (length < 0 || length >= DUMP_PATH)
+        abort();
     return buffer;
 }
 

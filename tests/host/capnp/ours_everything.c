@@ -333,8 +333,9 @@ static enum nx_status fill_everything(unsigned member, void *buffer, size_t size
     struct capnp_builder message;
     struct everything_everything_builder builder;
     enum nx_status status = everything_everything_begin(&message, buffer, size, &builder);
-    if (status == NX_OK)
-        status = fill_fields(builder, member, "");
+    if (status != NX_OK)
+        return status;
+    status = fill_fields(builder, member, "");
     *length = capnp_builder_bytes(&message);
     return status;
 }

@@ -24,7 +24,7 @@
 #include "oracle.h"
 #include "ours.h"
 
-#define MUTATIONS_PER_MESSAGE 2000
+#define MUTATIONS_PER_MESSAGE 1500
 
 static const int permitted[] = {NX_ERR_TOO_LARGE, NX_ERR_BAD_FORMAT, NX_ERR_OUT_OF_RANGE,
                                 NX_ERR_UNSUPPORTED, 0};
