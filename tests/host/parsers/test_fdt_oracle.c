@@ -321,6 +321,27 @@ static void test_every_node_and_property_equals_libfdts(void **state)
     }
 }
 
+// The same tree with its structure block at the end of the blob, where the compilers put the
+// strings: so that reading past either block reads past the allocation.
+static struct bytes structure_last(const struct bytes *packed)
+{
+    const uint8_t *old = packed->data;
+    struct bytes made = {malloc(packed->size + 8), 0};
+    uint32_t strings_size = fdt_size_dt_strings(old);
+    uint32_t strings = fdt_off_dt_struct(old); // header and reservations stay where they are
+    uint32_t structure = (strings + strings_size + 3) & ~3u;
+    assert_non_null(made.data);
+    memset(made.data, 0, packed->size + 8);
+    memcpy(made.data, old, strings);
+    memcpy(made.data + strings, old + fdt_off_dt_strings(old), strings_size);
+    memcpy(made.data + structure, old + fdt_off_dt_struct(old), fdt_size_dt_struct(old));
+    made.size = structure + fdt_size_dt_struct(old);
+    store_be32(made.data + 4, (uint32_t)made.size);
+    store_be32(made.data + 8, structure);
+    store_be32(made.data + 12, strings);
+    return made;
+}
+
 // Makes one mutation of `base`: a new size for the allocation, a total size that may match it,
 // bytes.
 static uint8_t *make_mutation(const struct bytes *base, uint64_t *random, size_t *size)
@@ -379,11 +400,12 @@ static void test_mutated_trees_stay_in_bounds_and_agree_with_libfdt(void **state
         struct bytes base = bytes_from_file(tree_paths[i]);
         assert_int_equal(fdt_pack(base.data), 0);
         base.size = fdt_totalsize(base.data);
+        struct bytes reordered = structure_last(&base);
         struct tally tally = {0};
         uint64_t random = 247;
         for (unsigned number = 0; number < MUTATIONS; number++) {
             size_t size;
-            uint8_t *blob = make_mutation(&base, &random, &size);
+            uint8_t *blob = make_mutation(number % 2 == 0 ? &base : &reordered, &random, &size);
             check_mutation(tree_paths[i], number, blob, size, &tally);
             free(blob);
         }
@@ -393,6 +415,7 @@ static void test_mutated_trees_stay_in_bounds_and_agree_with_libfdt(void **state
         assert_true(tally.both > MUTATIONS / 20);
         assert_true(tally.neither > MUTATIONS / 20);
         assert_int_equal(tally.only_ours, 0);
+        free(reordered.data);
         free(base.data);
     }
 }

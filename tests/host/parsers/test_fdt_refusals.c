@@ -9,9 +9,11 @@
 #include "fdt/fdt.h"
 #include "parsers/mutate.h"
 
-// Header (40), one terminating reservation (16), structure, the string "p".
+// Header (40), one terminating reservation (16), the string "p" (2, padded to 4), structure: that
+// comes last, so that a token which is read past its end is read past the allocation's end.
 #define MADE_RESERVATIONS 40u
-#define MADE_STRUCTURE    56u
+#define MADE_STRINGS      56u
+#define MADE_STRUCTURE    60u
 
 struct made_blob {
     uint8_t bytes[1024];
@@ -20,20 +22,26 @@ struct made_blob {
 
 static struct made_blob make_blob(const uint32_t *tokens, size_t count)
 {
-    struct made_blob blob = {0};
     uint32_t structure_size = (uint32_t)(count * 4);
-    uint32_t strings = MADE_STRUCTURE + structure_size;
-    const uint32_t header[] = {
-        0xd00dfeedu, strings + 2, MADE_STRUCTURE, strings, MADE_RESERVATIONS, 17, 16,
-        0,           2,           structure_size};
+    struct made_blob blob = {.size = MADE_STRUCTURE + structure_size};
+    const uint32_t header[10] = {
+        [0] = 0xd00dfeedu,         // magic
+        [1] = (uint32_t)blob.size, // totalsize
+        [2] = MADE_STRUCTURE,      // off_dt_struct
+        [3] = MADE_STRINGS,        // off_dt_strings
+        [4] = MADE_RESERVATIONS,   // off_mem_rsvmap
+        [5] = 17,                  // version
+        [6] = 16,                  // last_comp_version
+        [8] = 2,                   // size_dt_strings
+        [9] = structure_size,      // size_dt_struct
+    };
     for (uint32_t i = 0; i < 10; i++) {
         store_be32(blob.bytes + 4 * i, header[i]);
     }
+    blob.bytes[MADE_STRINGS] = 'p';
     for (uint32_t i = 0; i < count; i++) {
         store_be32(blob.bytes + MADE_STRUCTURE + 4 * i, tokens[i]);
     }
-    blob.bytes[strings] = 'p';
-    blob.size = strings + 2;
     return blob;
 }
 
@@ -158,13 +166,13 @@ static void test_a_header_that_lies_is_refused_by_name(void **state)
         enum nx_status status;
     } rows[] = {
         {0, 0xd00dfeee, NX_ERR_BAD_FORMAT},
-        {1, 75, NX_ERR_TRUNCATED},
+        {1, 77, NX_ERR_TRUNCATED},
         {1, 35, NX_ERR_TRUNCATED},
         {1, 39, NX_ERR_TRUNCATED},
         {1, 0xffffffff, NX_ERR_TOO_LARGE},
         {2, 58, NX_ERR_BAD_FORMAT},
         {2, 36, NX_ERR_BAD_FORMAT},
-        {2, 60, NX_ERR_TRUNCATED},
+        {2, 64, NX_ERR_TRUNCATED},
         {2, 0xfffffffc, NX_ERR_TRUNCATED},
         {3, 0xfffffffe, NX_ERR_TRUNCATED},
         {3, 0, NX_ERR_BAD_FORMAT},
@@ -177,7 +185,7 @@ static void test_a_header_that_lies_is_refused_by_name(void **state)
         {5, 18, NX_OK},
         {6, 18, NX_ERR_UNSUPPORTED},
         {5, 0, NX_ERR_UNSUPPORTED},
-        {8, 3, NX_ERR_TRUNCATED},
+        {8, 21, NX_ERR_TRUNCATED},
         {8, 0xffffffff, NX_ERR_TRUNCATED},
         {9, 12, NX_ERR_TRUNCATED},
         {9, 20, NX_ERR_TRUNCATED},
