@@ -64,6 +64,12 @@ static inline paddr_t arch_direct_unmap(const void *pointer)
     return paddr((uint64_t)pointer - ARCH_DIRECT_MAP_OFFSET);
 }
 
+// Forgets every translation that this hart has cached.
+static inline void arch_tlb_flush_local(void)
+{
+    __asm__ volatile("sfence.vma zero, zero" ::: "memory");
+}
+
 // satp of the kernel's own table; constant after arch_kernel_table_build.
 extern uint64_t arch_kernel_satp;
 
@@ -75,7 +81,7 @@ static inline void arch_space_activate(const struct arch_space *space)
     }
     csr_write(satp, space->satp);
     if (space->asid == 0) {
-        __asm__ volatile("sfence.vma zero, zero" ::: "memory");
+        arch_tlb_flush_local();
     }
 }
 

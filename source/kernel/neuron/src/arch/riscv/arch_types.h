@@ -49,7 +49,7 @@ struct arch_hart {
     struct trap_report trap;
     uint64_t stack_bottom;
     struct thread *fpu_owner; // whose registers the FPU last loaded; compare fpu_hart before trust
-    uint64_t deadline;        // what the timer is armed for, time counter
+    bool sstc;                // its timer is stimecmp, not the firmware's
 };
 
 // A user address space. Constant after arch_space_create.

@@ -58,6 +58,16 @@
 #define TRAP_VALUE         264
 #define TRAP_STATUS        272
 
+// struct arch_boot_slot
+#define SLOT_HART_ID 0
+#define SLOT_HART    8
+#define SLOT_READY   16
+#define SLOT_SIZE    24
+#define SLOT_COUNT   4
+
+// struct hart_stacks: guard page, emergency stack, guard page, kernel stack
+#define STACKS_SIZE (4096 + ARCH_EMERGENCY_SIZE + 4096 + ARCH_STACK_SIZE)
+
 #define ARCH_STACK_SIZE     16384
 #define ARCH_EMERGENCY_SIZE 4096
 

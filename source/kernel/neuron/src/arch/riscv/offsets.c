@@ -2,6 +2,8 @@
 // Proofs of the offsets that assembly uses.
 #include "arch/arch.h"
 #include "asm_offsets.h"
+#include "boot.h"
+#include "stacks.h"
 
 #define PROVE(structure, member, offset)                                                           \
     _Static_assert(offsetof(struct structure, member) == (offset), "asm_offsets.h: " #offset)
@@ -20,6 +22,13 @@ PROVE(arch_hart, trap.x, HART_TRAP);
 PROVE(trap_report, cause, TRAP_CAUSE);
 PROVE(trap_report, value, TRAP_VALUE);
 PROVE(trap_report, status, TRAP_STATUS);
+
+PROVE(arch_boot_slot, hart_id, SLOT_HART_ID);
+PROVE(arch_boot_slot, hart, SLOT_HART);
+PROVE(arch_boot_slot, ready, SLOT_READY);
+_Static_assert(sizeof(struct arch_boot_slot) == SLOT_SIZE, "boot.S steps by SLOT_SIZE");
+_Static_assert(NX_HARTS_MAX == SLOT_COUNT, "boot.S searches SLOT_COUNT slots");
+_Static_assert(sizeof(struct hart_stacks) == STACKS_SIZE, "boot.S finds the first stack's end");
 
 // Assembly saves and restores by slot number times eight, and results must be where a full restore
 // finds the same registers.

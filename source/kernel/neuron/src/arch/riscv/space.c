@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: Apache-2.0
+// User address spaces: Sv39 tables of 4 KiB leaves below the shared upper half, and their flushes.
+//
+// The caller's address space lock guards a space's tables against other writers. Entries are atomic
+// words because the hardware of other harts reads them meanwhile.
+#include "arch_inline.h"
+#include "asid.h"
+#include "core/hart.h"
+#include "core/panic.h"
+#include "mm/frame.h"
+#include "paging.h"
+#include "sbi.h"
+
+// Past this many pages one fence for the whole space costs less than one a page.
+#define FLUSH_PAGES_MAX 64u
+
+static struct page_table *root_of(const struct arch_space *space)
+{
+    return arch_direct_map(space->root);
+}
+
+enum nx_status arch_space_create(struct arch_space *space)
+{
+    const enum nx_status status = frame_alloc(&space->root);
+
+    if (status != NX_OK) {
+        return status;
+    }
+    struct page_table *root = root_of(space);
+
+    for (unsigned i = PAGE_TABLE_USER_ENTRIES; i < PAGE_TABLE_ENTRIES; i++) {
+        root->entries[i] = kernel_root.entries[i];
+    }
+    space->asid = asid_alloc();
+    space->satp = satp_make(space->root, space->asid);
+    return NX_OK;
+}
+
+static uint32_t free_tables(struct page_table *table, unsigned count, int level)
+{
+    uint32_t freed = 0;
+
+    for (unsigned i = 0; i < count; i++) {
+        const uint64_t entry = atomic_load_explicit(&table->entries[i], memory_order_relaxed);
+
+        if (!pte_is_valid(entry)) {
+            continue;
+        }
+        ASSERT(!pte_is_leaf(entry));
+        if (level > 1) {
+            freed += free_tables(pte_table(entry), PAGE_TABLE_ENTRIES, level - 1);
+        }
+        frame_free(pte_address(entry));
+        freed++;
+    }
+    return freed;
+}
+
+uint32_t arch_space_destroy(struct arch_space *space)
+{
+    const uint32_t freed =
+        free_tables(root_of(space), PAGE_TABLE_USER_ENTRIES, PAGE_LEVEL_ROOT) + 1;
+
+    frame_free(space->root);
+    asid_free(space->asid);
+    *space = (struct arch_space){0};
+    return freed;
+}
+
+// The entry of the 4 KiB leaf for `address`, or NULL if a table on the way is missing.
+static _Atomic uint64_t *find_entry(const struct arch_space *space, uint64_t address)
+{
+    struct page_table *table = root_of(space);
+
+    for (int level = PAGE_LEVEL_ROOT; level > 0; level--) {
+        const uint64_t entry =
+            atomic_load_explicit(&table->entries[page_index(address, level)], memory_order_relaxed);
+
+        if (!pte_is_valid(entry)) {
+            return NULL;
+        }
+        table = pte_table(entry);
+    }
+    return &table->entries[page_index(address, 0)];
+}
+
+// As find_entry; makes the tables that are missing.
+static enum nx_status make_entry(const struct arch_space *space, uint64_t address, uint32_t *tables,
+                                 _Atomic uint64_t **found)
+{
+    struct page_table *table = root_of(space);
+
+    for (int level = PAGE_LEVEL_ROOT; level > 0; level--) {
+        _Atomic uint64_t *slot = &table->entries[page_index(address, level)];
+        uint64_t entry = atomic_load_explicit(slot, memory_order_relaxed);
+
+        if (!pte_is_valid(entry)) {
+            paddr_t frame;
+            const enum nx_status status = frame_alloc(&frame);
+
+            if (status != NX_OK) {
+                return status;
+            }
+            entry = pte_make(frame, PTE_V);
+            // Release order: another hart's walk sees the table zeroed.
+            atomic_store_explicit(slot, entry, memory_order_release);
+            (*tables)++;
+        }
+        table = pte_table(entry);
+    }
+    *found = &table->entries[page_index(address, 0)];
+    return NX_OK;
+}
+
+// Accessed and dirty are set from the start: nothing here reads them, and harts that do not update
+// them would fault.
+static uint64_t leaf_flags(uint32_t prot)
+{
+    uint64_t flags = PTE_V | PTE_U | PTE_A;
+
+    ASSERT((prot & (ARCH_PROT_WRITE | ARCH_PROT_EXECUTE)) != (ARCH_PROT_WRITE | ARCH_PROT_EXECUTE));
+    // Writable without readable is a reserved encoding.
+    flags |= (prot & (ARCH_PROT_READ | ARCH_PROT_WRITE)) != 0 ? PTE_R : 0;
+    flags |= (prot & ARCH_PROT_WRITE) != 0 ? PTE_W | PTE_D : 0;
+    flags |= (prot & ARCH_PROT_EXECUTE) != 0 ? PTE_X : 0;
+    ASSERT(pte_is_leaf(flags));
+    return flags;
+}
+
+enum nx_status arch_space_map(struct arch_space *space, vaddr_t address, paddr_t frame,
+                              uint32_t prot, uint32_t *tables)
+{
+    _Atomic uint64_t *entry;
+
+    ASSERT(address.value >= NX_USER_BASE && address.value < NX_USER_END);
+    ASSERT(is_aligned(address.value, NX_PAGE_SIZE) && is_aligned(frame.value, NX_PAGE_SIZE));
+    const enum nx_status status = make_entry(space, address.value, tables, &entry);
+
+    if (status != NX_OK) {
+        return status;
+    }
+    if (pte_is_valid(atomic_load_explicit(entry, memory_order_relaxed))) {
+        return NX_ERR_ALREADY_EXISTS;
+    }
+    // Release order: a walk that sees the entry sees the page's content.
+    atomic_store_explicit(entry, pte_make(frame, leaf_flags(prot)), memory_order_release);
+    tlb_fence_page(address.value, space->asid);
+    return NX_OK;
+}
+
+bool arch_space_unmap(struct arch_space *space, vaddr_t address, paddr_t *frame)
+{
+    _Atomic uint64_t *entry = find_entry(space, address.value);
+
+    if (entry == NULL) {
+        return false;
+    }
+    const uint64_t old = atomic_exchange_explicit(entry, 0, memory_order_relaxed);
+
+    if (!pte_is_valid(old)) {
+        return false;
+    }
+    *frame = pte_address(old);
+    return true;
+}
+
+bool arch_space_query(const struct arch_space *space, vaddr_t address, paddr_t *frame,
+                      uint32_t *prot)
+{
+    const _Atomic uint64_t *slot = find_entry(space, address.value);
+    const uint64_t entry = slot != NULL ? atomic_load_explicit(slot, memory_order_relaxed) : 0;
+
+    if (!pte_is_valid(entry)) {
+        return false;
+    }
+    *frame = pte_address(entry);
+    *prot = ((entry & PTE_R) != 0 ? ARCH_PROT_READ : 0) |
+            ((entry & PTE_W) != 0 ? ARCH_PROT_WRITE : 0) |
+            ((entry & PTE_X) != 0 ? ARCH_PROT_EXECUTE : 0);
+    return true;
+}
+
+// --- Flushes -------------------------------------------------------------------------------------
+
+// The firmware has tried each hart by itself and reports the first refusal. Harmless if that hart
+// has left meanwhile, since it flushes when it comes back; otherwise isolation is gone.
+static void check_remote(enum nx_status status, uint32_t mask)
+{
+    if (status != NX_OK && (hart_online_mask() & mask) == mask) {
+        panic("the firmware refuses a remote fence: status=%d harts=0x%x", (int)status, mask);
+    }
+}
+
+void arch_tlb_flush(const struct arch_space *space, vaddr_t address, uint64_t length,
+                    uint32_t remote_mask)
+{
+    const uint64_t start = round_down(address.value, NX_PAGE_SIZE);
+    const uint64_t end = round_up(address.value + length, NX_PAGE_SIZE);
+
+    if (end - start > FLUSH_PAGES_MAX * NX_PAGE_SIZE) {
+        tlb_fence_asid(space->asid);
+    } else {
+        for (uint64_t at = start; at < end; at += NX_PAGE_SIZE) {
+            tlb_fence_page(at, space->asid);
+        }
+    }
+    if (remote_mask != 0) {
+        check_remote(sbi_remote_sfence_vma_asid(remote_mask, start, end - start, space->asid),
+                     remote_mask);
+    }
+}
+
+void arch_fetch_fence(uint32_t remote_mask)
+{
+    __asm__ volatile("fence rw, rw\n\tfence.i" ::: "memory");
+    if (remote_mask != 0) {
+        check_remote(sbi_remote_fence_i(remote_mask), remote_mask);
+    }
+}

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+// User threads: first registers, system calls that run again, faults, and who owns the FPU.
+//
+// FPU life of a thread: off; its first FPU instruction faults and arch_fpu_enable turns it on for
+// good. A trap that finds the registers dirty saves them (trap.S), so that the memory image is up
+// to date before anyone else can see the thread. A switch loads them unless this hart still holds
+// them.
+#include "arch_inline.h"
+#include "core/hart.h"
+#include <string.h>
+
+void arch_fpu_load(const struct arch_thread *thread);
+
+void arch_thread_init(struct thread *thread, vaddr_t entry, uint64_t stack, uint64_t argument,
+                      uint64_t thread_pointer)
+{
+    struct arch_thread *arch = arch_thread_of(thread);
+
+    memset(arch, 0, sizeof(*arch));
+    arch->frame.x[FRAME_PC] = entry.value;
+    arch->frame.x[FRAME_SP] = stack;
+    arch->frame.x[FRAME_TP] = thread_pointer;
+    arch->frame.x[FRAME_A0] = argument;
+    arch->frame.full = 1;
+    arch->fpu_hart = ARCH_FPU_HART_NONE;
+}
+
+#define ECALL_SIZE 4
+
+void arch_restart_syscall(struct thread *thread, const uint64_t arguments[8])
+{
+    struct trap_frame *frame = &arch_thread_of(thread)->frame;
+
+    for (unsigned i = 0; i < 8; i++) {
+        frame->x[FRAME_A0 + i] = arguments[i];
+    }
+    frame->x[FRAME_PC] -= ECALL_SIZE;
+}
+
+// --- FPU -----------------------------------------------------------------------------------------
+
+static void fpu_set_state(uint64_t fs)
+{
+    csr_clear(sstatus, SSTATUS_FS);
+    csr_set(sstatus, fs);
+}
+
+void arch_fpu_switch(struct thread *next)
+{
+    struct arch_thread *arch = arch_thread_of(next);
+    struct hart *self = arch_hart_self();
+
+    if (arch->fpu_enabled == 0) {
+        fpu_set_state(0);
+        return;
+    }
+    // The owner alone proves nothing: the thread may have run elsewhere since, or be a new one at
+    // the same address.
+    if (self->arch.fpu_owner != next || arch->fpu_hart != self->index.value) {
+        fpu_set_state(SSTATUS_FS_DIRTY);
+        arch_fpu_load(arch);
+        self->arch.fpu_owner = next;
+        arch->fpu_hart = self->index.value;
+    }
+    fpu_set_state(SSTATUS_FS_CLEAN);
+}
+
+void arch_fpu_enable(struct thread *thread)
+{
+    arch_thread_of(thread)->fpu_enabled = 1;
+    arch_thread_of(thread)->fpu_hart = ARCH_FPU_HART_NONE;
+    arch_fpu_switch(thread);
+}
+
+void arch_thread_forget_fpu(struct thread *thread)
+{
+    arch_thread_of(thread)->fpu_hart = ARCH_FPU_HART_NONE;
+}
+
+// --- Faults --------------------------------------------------------------------------------------
+
+// Opcodes (unprivileged specification, chapter 24) of instructions that need the FPU.
+#define OPCODE_MASK     0x7fu
+#define OPCODE_LOAD_FP  0x07u
+#define OPCODE_STORE_FP 0x27u
+#define OPCODE_MADD     0x43u
+#define OPCODE_MSUB     0x47u
+#define OPCODE_NMSUB    0x4bu
+#define OPCODE_NMADD    0x4fu
+#define OPCODE_OP_FP    0x53u
+#define OPCODE_SYSTEM   0x73u
+
+#define CSR_FCSR 3u // fflags, frm and fcsr are CSRs 1 to 3
+
+static bool is_compressed_fpu(uint32_t instruction)
+{
+    const uint32_t quadrant = instruction & 3;
+    const uint32_t function = instruction >> 13 & 7;
+
+    // C.FLD and C.FSD in quadrant 0, C.FLDSP and C.FSDSP in quadrant 2.
+    return (quadrant == 0 || quadrant == 2) && (function == 1 || function == 5);
+}
+
+static bool is_fpu_instruction(uint32_t instruction)
+{
+    if ((instruction & 3) != 3) {
+        return is_compressed_fpu(instruction);
+    }
+    switch (instruction & OPCODE_MASK) {
+    case OPCODE_LOAD_FP:
+    case OPCODE_STORE_FP:
+    case OPCODE_MADD:
+    case OPCODE_MSUB:
+    case OPCODE_NMSUB:
+    case OPCODE_NMADD:
+    case OPCODE_OP_FP:
+        return true;
+    case OPCODE_SYSTEM: {
+        const uint32_t csr = instruction >> 20;
+
+        return (instruction >> 12 & 3) != 0 && csr >= 1 && csr <= CSR_FCSR;
+    }
+    default:
+        return false;
+    }
+}
+
+enum arch_fault_kind arch_fault_kind(const struct thread *thread, uint64_t cause, uint64_t value)
+{
+    switch (cause) {
+    case CAUSE_LOAD_PAGE:
+        return ARCH_FAULT_READ;
+    case CAUSE_STORE_PAGE:
+        return ARCH_FAULT_WRITE;
+    case CAUSE_FETCH_PAGE:
+        return ARCH_FAULT_EXECUTE;
+    case CAUSE_ILLEGAL:
+        // stval holds the instruction, or 0 on a machine that does not report it: then the thread
+        // gets the FPU, and an instruction that is illegal anyway faults again.
+        if (arch_thread_of_const(thread)->fpu_enabled == 0 &&
+            (value == 0 || is_fpu_instruction((uint32_t)value))) {
+            return ARCH_FAULT_FPU_OFF;
+        }
+        return ARCH_FAULT_OTHER;
+    default:
+        return ARCH_FAULT_OTHER;
+    }
+}

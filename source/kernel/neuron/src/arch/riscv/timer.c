@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+// This hart's one timer: Sstc's stimecmp, else the firmware's.
+#include "timer.h"
+#include "arch_inline.h"
+#include "boot.h"
+#include "core/machine.h"
+#include "sbi.h"
+#include <string.h>
+
+static bool use_sstc; // constant after timer_choose
+
+bool arch_has_sstc(void)
+{
+    return use_sstc;
+}
+
+void timer_choose(void)
+{
+    char value[4];
+
+    use_sstc = false;
+    if (machine_option("neuron.sstc", value, sizeof(value)) && strcmp(value, "off") == 0) {
+        return;
+    }
+    for (uint32_t i = 0; i < machine.hart_count; i++) {
+        if (!machine.harts[i].sstc) {
+            return;
+        }
+    }
+    use_sstc = arch_probe_stimecmp();
+    arch_hart_of(arch_hart_self())->sstc = use_sstc;
+}
+
+void timer_hart_online(void)
+{
+    arch_hart_of(arch_hart_self())->sstc = use_sstc && arch_probe_stimecmp();
+}
+
+enum nx_status arch_timer_arm(uint64_t deadline)
+{
+    if (arch_hart_of(arch_hart_self())->sstc) {
+        csr_write(CSR_STIMECMP, deadline);
+        return NX_OK;
+    }
+    return sbi_set_timer(deadline);
+}
+
+void arch_timer_mask(bool masked)
+{
+    if (masked) {
+        csr_clear(sie, SIP_STIP);
+        return;
+    }
+    csr_set(sie, SIP_STIP);
+}

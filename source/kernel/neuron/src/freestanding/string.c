@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+// Memory and string functions of the freestanding kernel. The compiler calls the mem* ones on its
+// own; this file is built so that it does not turn their loops back into calls of themselves.
+#include <string.h>
+
+#include <stdbool.h>
+#include <stdint.h>
+
+// A word that may lie over objects of any type.
+typedef uint64_t __attribute__((may_alias)) word;
+
+static bool both_aligned(const void *one, const void *other)
+{
+    return (((uintptr_t)one | (uintptr_t)other) & (sizeof(word) - 1)) == 0;
+}
+
+void *memcpy(void *restrict to, const void *restrict from, size_t length)
+{
+    uint8_t *target = to;
+    const uint8_t *source = from;
+
+    if (both_aligned(to, from)) {
+        for (; length >= sizeof(word); length -= sizeof(word)) {
+            *(word *)(void *)target = *(const word *)(const void *)source;
+            target += sizeof(word);
+            source += sizeof(word);
+        }
+    }
+    while (length-- > 0) {
+        *target++ = *source++;
+    }
+    return to;
+}
+
+void *memmove(void *to, const void *from, size_t length)
+{
+    uint8_t *target = to;
+    const uint8_t *source = from;
+
+    // Upwards is right unless the target starts inside the source.
+    if ((uintptr_t)to - (uintptr_t)from >= length) {
+        return memcpy(to, from, length);
+    }
+    while (length-- > 0) {
+        target[length] = source[length];
+    }
+    return to;
+}
+
+void *memset(void *to, int value, size_t length)
+{
+    uint8_t *target = to;
+    const uint8_t byte = (uint8_t)value;
+
+    if (both_aligned(to, to)) {
+        const word pattern = byte * (UINT64_MAX / UINT8_MAX);
+
+        for (; length >= sizeof(word); length -= sizeof(word)) {
+            *(word *)(void *)target = pattern;
+            target += sizeof(word);
+        }
+    }
+    while (length-- > 0) {
+        *target++ = byte;
+    }
+    return to;
+}
+
+int memcmp(const void *one, const void *other, size_t length)
+{
+    const uint8_t *left = one;
+    const uint8_t *right = other;
+
+    for (size_t i = 0; i < length; i++) {
+        if (left[i] != right[i]) {
+            return left[i] - right[i];
+        }
+    }
+    return 0;
+}
+
+size_t strlen(const char *text)
+{
+    size_t length = 0;
+
+    while (text[length] != '\0') {
+        length++;
+    }
+    return length;
+}
+
+int strncmp(const char *one, const char *other, size_t length)
+{
+    for (size_t i = 0; i < length; i++) {
+        if (one[i] != other[i] || one[i] == '\0') {
+            return (unsigned char)one[i] - (unsigned char)other[i];
+        }
+    }
+    return 0;
+}
+
+int strcmp(const char *one, const char *other)
+{
+    return strncmp(one, other, SIZE_MAX);
+}
