@@ -26,6 +26,10 @@ struct thread *kernel_fault(uint64_t cause, uint64_t address);
 // kernel image mapped by the early table). `devicetree` is hostile until parsed. Does not return.
 _Noreturn void kernel_boot(struct hart_id boot_hart, paddr_t devicetree);
 
+// Before any return to user mode, also from system calls: gives way to more urgent threads, ends
+// killed ones, and counts the pass for reclamation. Returns the thread to resume.
+struct thread *kernel_leave(struct hart *hart);
+
 // A secondary hart, on its own stack, with its trap vector set and the final kernel table active.
 _Noreturn void kernel_secondary(struct hart *hart);
 

@@ -66,7 +66,8 @@ struct hart {
     uint64_t timer_interrupts;
     uint64_t lock_contended;
     uint64_t dispatched_at; // time counter when `current` got the hart
-    uint64_t tick_deadline; // ARCH_TIMER_NEVER: no tick wanted
+    uint64_t tick_deadline;  // ARCH_TIMER_NEVER: no tick wanted
+    uint64_t armed_deadline; // what the timer hardware was last armed for
     struct lock_check lock_check;
 
     // Mailbox: any hart ORs, the owner exchanges.

@@ -39,6 +39,10 @@ static inline vaddr_t vaddr(uint64_t value)
     return (vaddr_t){value};
 }
 
+// Kernel-internal status: the current thread gave its hart away (it waits, or another thread runs
+// first), and whoever resumes it has set or will set its results. Never reaches user space.
+#define STATUS_SWITCHED ((enum nx_status)NX_STATUS_COUNT)
+
 #define ARRAY_LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
 #define CONTAINER_OF(pointer, type, member)                                                        \

@@ -14,10 +14,11 @@
 #define RUN_QUEUE_STEAL_MAX 2u
 
 struct run_queue {
-    struct lock lock; // rank RUN_QUEUE; guards everything but `length` reads
+    struct lock lock; // rank RUN_QUEUE; guards the lists
     struct thread_queue ready[NX_CLASS_COUNT];
-    uint32_t bitmap;         // bit c: ready[c] is not empty
-    _Atomic uint32_t length; // written under the lock, read by would-be thieves without it
+    // Written under the lock, read without it as hints.
+    _Atomic uint32_t bitmap; // bit c: ready[c] is not empty
+    _Atomic uint32_t length;
 };
 
 void run_queue_init(struct run_queue *queue);

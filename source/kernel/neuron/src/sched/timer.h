@@ -34,12 +34,14 @@ struct timer_heap {
 #define TIMER_PROOF_TICKS 3u
 
 void timer_heap_init(struct timer_heap *heap);
-// Puts the thread's node into this hart's heap.
+// Puts the thread's node into this hart's heap, for the wait that the thread begins next: called
+// before thread_begin_wait, because a published wait may end at once on another hart.
 void timer_start(struct thread *thread, uint64_t deadline);
 // Takes the thread's node out of whatever heap holds it; harmless when none does.
 void timer_cancel(struct thread *thread);
-// Pops one expired node of this hart; NULL when none is due.
-struct thread *timer_pop_expired(uint64_t now);
+// Pops one expired node of this hart and the sequence of the wait it belongs to (for
+// thread_cancel); NULL when none is due.
+struct thread *timer_pop_expired(uint64_t now, uint64_t *sequence);
 // Arms this hart's timer for the earlier of its heap and its tick. The only caller of
 // arch_timer_arm.
 void timer_rearm(void);

@@ -1,0 +1,424 @@
+// SPDX-License-Identifier: Apache-2.0
+// Endpoints: synchronous call, receive and reply between threads.
+#include "ipc/endpoint.h"
+
+#include "arch/arch.h"
+#include "arch_inline.h"
+#include "core/hart.h"
+#include "core/panic.h"
+#include "ipc/notification.h"
+#include "ipc/transfer.h"
+#include "nexus/message.h"
+#include "object/process.h"
+#include "sched/scheduler.h"
+#include "sched/thread.h"
+#include <string.h>
+
+enum nx_status endpoint_create(struct process *process, struct endpoint **endpoint)
+{
+    struct object *object;
+    enum nx_status status =
+        object_create(process, NX_OBJECT_ENDPOINT, sizeof(struct endpoint), &object);
+    if (status != NX_OK)
+        return status;
+    *endpoint = CONTAINER_OF(object, struct endpoint, object);
+    lock_init(&(*endpoint)->lock, LOCK_RANK_OBJECT);
+    return NX_OK;
+}
+
+void endpoint_remove_waiter(struct endpoint *endpoint, struct thread *thread)
+{
+    uint64_t wait = atomic_load_explicit(&thread->wait, memory_order_relaxed);
+    if (thread_state_of(wait) == THREAD_CALLING)
+        thread_queue_remove(&endpoint->callers, thread);
+    else
+        thread_queue_remove(&endpoint->receivers, thread);
+}
+
+// --- Callers --------------------------------------------------------------------------------------
+
+// The words of a queued or awaiting caller's message.
+static void sent_words(const struct thread *caller, uint64_t words[6])
+{
+    if (caller->faulted) {
+        memcpy(words, caller->fault_words, sizeof(caller->fault_words));
+        return;
+    }
+    for (unsigned i = 0; i < NX_MESSAGE_WORDS; i++)
+        words[i] = arch_get_argument(caller, 1 + i);
+}
+
+// Hands the caller's message to the receiver, and the right to answer with it. Both are owned.
+static enum nx_status deliver_call(struct thread *caller, struct thread *receiver)
+{
+    uint64_t words[NX_MESSAGE_WORDS];
+    sent_words(caller, words);
+    enum nx_status status = transfer_message(caller, receiver, caller->send_info, words);
+    if (status != NX_OK)
+        return status;
+    if (caller->faulted)
+        arch_set_info(receiver, NX_INFO_FAULT);
+    arch_set_badge(receiver, caller->send_badge);
+    object_acquire(&caller->object);
+    receiver->caller = caller;
+    return NX_OK;
+}
+
+// Publishes a queued caller as AWAITING_REPLY, still in the same wait, and then looks for what
+// could not reach it while it was carried.
+static void settle_caller(struct thread *caller)
+{
+    uint64_t wait = atomic_load_explicit(&caller->wait, memory_order_relaxed);
+    uint64_t sequence = thread_sequence_of(wait);
+    bool has_deadline = (caller->send_info & NX_INFO_DEADLINE) != 0;
+    atomic_store_explicit(&caller->wait,
+                          sequence << THREAD_SEQUENCE_SHIFT | (uint64_t)THREAD_AWAITING_REPLY,
+                          memory_order_seq_cst);
+    bool expired = has_deadline &&
+                   atomic_load_explicit(&caller->timer.hart, memory_order_seq_cst) == NULL;
+    if (expired)
+        (void)thread_cancel(caller, sequence, NX_ERR_TIMED_OUT);
+    if (atomic_load_explicit(&caller->pending, memory_order_seq_cst) != 0)
+        (void)thread_cancel(caller, sequence, NX_ERR_CANCELLED);
+}
+
+// The current thread, with its message in its frame, calls: STATUS_SWITCHED, or an error.
+static enum nx_status send_current(struct endpoint *endpoint, uint64_t deadline)
+{
+    struct hart *hart = hart_self();
+    struct thread *current = hart->current;
+    lock_acquire(&endpoint->lock);
+    if (endpoint->receive_handles == 0) {
+        lock_release(&endpoint->lock);
+        return NX_ERR_PEER_CLOSED;
+    }
+    struct thread *receiver = thread_queue_pop_front(&endpoint->receivers);
+    if (receiver == NULL) {
+        if (deadline != ARCH_TIMER_NEVER)
+            timer_start(current, deadline);
+        thread_begin_wait(current, THREAD_CALLING, &endpoint->object);
+        thread_queue_push_back(&endpoint->callers, current);
+        lock_release(&endpoint->lock);
+        thread_recheck_kill(current);
+        scheduler_run_next();
+        return STATUS_SWITCHED;
+    }
+    thread_set_state(receiver, THREAD_RUNNABLE);
+    lock_release(&endpoint->lock);
+
+    enum nx_status status = deliver_call(current, receiver);
+    if (status != NX_OK) {
+        // The receiver asks again: what it waits for besides may have come meanwhile.
+        arch_set_status(receiver, NX_ERR_CANCELLED);
+        scheduler_make_ready(receiver);
+        return status;
+    }
+    if (deadline != ARCH_TIMER_NEVER)
+        timer_start(current, deadline);
+    // The sequence that thread_begin_wait gives; set before anybody can end the wait.
+    receiver->caller_sequence =
+        thread_sequence_of(atomic_load_explicit(&current->wait, memory_order_relaxed)) + 1;
+    thread_begin_wait(current, THREAD_AWAITING_REPLY, NULL);
+    thread_recheck_kill(current);
+    if (scheduler_may_run(receiver, hart_bit(hart))) {
+        timer_cancel(receiver);
+        scheduler_switch_to(receiver);
+    } else {
+        scheduler_make_ready(receiver);
+        scheduler_run_next();
+    }
+    return STATUS_SWITCHED;
+}
+
+enum nx_status endpoint_call(struct endpoint *endpoint, uint64_t badge, uint64_t info,
+                             const uint64_t words[6])
+{
+    struct thread *current = hart_self()->current;
+    if (!transfer_info_is_valid(info))
+        return NX_ERR_INVALID_ARGUMENT;
+    uint64_t deadline = ARCH_TIMER_NEVER;
+    if ((info & NX_INFO_DEADLINE) != 0) {
+        deadline = timer_ticks_from_nanoseconds(*(volatile uint64_t *)&current->page->deadline);
+        if (deadline <= arch_time())
+            return NX_ERR_TIMED_OUT;
+        if (deadline == ARCH_TIMER_NEVER)
+            info &= ~NX_INFO_DEADLINE;
+    }
+    for (unsigned i = 0; i < NX_MESSAGE_WORDS; i++)
+        arch_set_result(current, i, words[i]);
+    current->send_info = info;
+    current->send_badge = badge;
+    return send_current(endpoint, deadline);
+}
+
+void endpoint_send_fault(struct endpoint *endpoint, uint64_t badge)
+{
+    struct thread *current = hart_self()->current;
+    current->faulted = true;
+    current->send_info = 0;
+    current->send_badge = badge;
+    if (send_current(endpoint, ARCH_TIMER_NEVER) != STATUS_SWITCHED) {
+        // No supervisor is left to answer.
+        current->faulted = false;
+        process_kill(current->process, NX_EXIT_FAULTED);
+    }
+}
+
+// --- Receivers ------------------------------------------------------------------------------------
+
+// Takes the bound notification's bits, if any, as the receiver's result.
+static bool take_bound_bits(struct thread *receiver)
+{
+    if (receiver->bound == NULL)
+        return false;
+    uint64_t bits = notification_take_bits(receiver->bound);
+    if (bits == 0)
+        return false;
+    notification_report(receiver, bits);
+    return true;
+}
+
+// Takes the next queued caller's message for the current thread. The endpoint's lock is held and is
+// released.
+static enum nx_status receive_queued(struct endpoint *endpoint, struct thread *caller)
+{
+    struct thread *current = hart_self()->current;
+    thread_set_state(caller, THREAD_RUNNABLE);
+    lock_release(&endpoint->lock);
+    enum nx_status status = deliver_call(caller, current);
+    if (status != NX_OK) {
+        arch_set_status(caller, status);
+        arch_set_info(caller, 0);
+        scheduler_make_ready(caller);
+        return NX_ERR_CANCELLED;
+    }
+    current->caller_sequence =
+        thread_sequence_of(atomic_load_explicit(&caller->wait, memory_order_relaxed));
+    settle_caller(caller);
+    return NX_OK;
+}
+
+// Waits for a message or the bound notification. On NX_OK the result is in the current thread's
+// frame; on STATUS_SWITCHED the thread waits and must not be touched, and the caller of this
+// function chooses who runs next.
+static enum nx_status receive_or_wait(struct endpoint *endpoint, uint64_t deadline)
+{
+    struct thread *current = hart_self()->current;
+    lock_acquire(&endpoint->lock);
+    if (take_bound_bits(current)) {
+        lock_release(&endpoint->lock);
+        return NX_OK;
+    }
+    struct thread *caller = thread_queue_pop_front(&endpoint->callers);
+    if (caller != NULL)
+        return receive_queued(endpoint, caller);
+    if (deadline != ARCH_TIMER_NEVER) {
+        if (deadline <= arch_time()) {
+            lock_release(&endpoint->lock);
+            return NX_ERR_TIMED_OUT;
+        }
+        timer_start(current, deadline);
+    }
+    thread_begin_wait(current, THREAD_RECEIVING, &endpoint->object);
+    thread_queue_push_back(&endpoint->receivers, current);
+    // Looked at again after the wait is published: a signaller sets bits before it looks at us.
+    bool signalled = take_bound_bits(current);
+    if (signalled) {
+        thread_queue_remove(&endpoint->receivers, current);
+        thread_set_state(current, THREAD_RUNNING);
+    }
+    lock_release(&endpoint->lock);
+    if (signalled) {
+        timer_cancel(current);
+        return NX_OK;
+    }
+    thread_recheck_kill(current);
+    return STATUS_SWITCHED;
+}
+
+// A thread that receives again without having answered gives its caller up.
+static void drop_current_caller(struct thread *current)
+{
+    if (current->caller == NULL)
+        return;
+    struct thread *caller = current->caller;
+    current->caller = NULL;
+    reply_abandon(&caller->object, current->caller_sequence);
+    object_release(&caller->object);
+}
+
+enum nx_status endpoint_receive(struct endpoint *endpoint, uint64_t deadline)
+{
+    drop_current_caller(hart_self()->current);
+    enum nx_status status = receive_or_wait(endpoint, deadline);
+    if (status == STATUS_SWITCHED)
+        scheduler_run_next();
+    return status;
+}
+
+// --- Replies --------------------------------------------------------------------------------------
+
+void reply_abandon(struct object *caller, uint64_t sequence)
+{
+    // A caller that no longer waits lost nothing.
+    (void)thread_cancel(CONTAINER_OF(caller, struct thread, object), sequence, NX_ERR_PEER_CLOSED);
+}
+
+// A fault's answer: on with the same registers, or the end of the process.
+static void answer_fault(struct thread *caller, uint64_t word)
+{
+    caller->faulted = false;
+    if (word != NX_FAULT_RESUME)
+        process_kill(caller->process, NX_EXIT_FAULTED);
+}
+
+// Gives the answer to a caller that waits with `sequence`. On NX_OK it is owned by this function's
+// caller, which must make it ready. Errors: NX_ERR_PEER_CLOSED (it waits no more); those of
+// transfer_message, after which it still waits.
+static enum nx_status answer(struct thread *caller, uint64_t sequence, uint64_t info,
+                             const uint64_t words[6])
+{
+    if (!transfer_info_is_valid(info))
+        return NX_ERR_INVALID_ARGUMENT;
+    if (!thread_claim(caller, THREAD_AWAITING_REPLY, sequence))
+        return NX_ERR_PEER_CLOSED;
+    if (caller->faulted) {
+        answer_fault(caller, words[0]);
+        return NX_OK;
+    }
+    enum nx_status status = transfer_message(hart_self()->current, caller, info, words);
+    if (status != NX_OK)
+        settle_caller(caller);
+    return status;
+}
+
+enum nx_status reply_through_handle(struct object *caller, uint64_t sequence, uint64_t info,
+                                    const uint64_t words[6])
+{
+    struct thread *thread = CONTAINER_OF(caller, struct thread, object);
+    enum nx_status status = answer(thread, sequence, info, words);
+    if (status == NX_OK)
+        scheduler_make_ready(thread);
+    return status;
+}
+
+// Answers the current thread's caller. On NX_OK *caller is owned, or NULL when it is gone.
+static enum nx_status answer_current(uint64_t info, const uint64_t words[6],
+                                     struct thread **caller)
+{
+    struct thread *current = hart_self()->current;
+    struct thread *target = current->caller;
+    *caller = NULL;
+    if (target == NULL)
+        return NX_ERR_BAD_STATE;
+    enum nx_status status = answer(target, current->caller_sequence, info, words);
+    if (status != NX_OK && status != NX_ERR_PEER_CLOSED)
+        return status;
+    current->caller = NULL;
+    // Still valid after its last reference may be gone: until this hart leaves the kernel.
+    object_release(&target->object);
+    if (status == NX_OK)
+        *caller = target;
+    return status;
+}
+
+enum nx_status endpoint_reply(uint64_t info, const uint64_t words[6])
+{
+    struct thread *caller;
+    enum nx_status status = answer_current(info, words, &caller);
+    if (caller != NULL)
+        scheduler_make_ready(caller);
+    return status;
+}
+
+enum nx_status endpoint_reply_receive(struct endpoint *endpoint, uint64_t info,
+                                      const uint64_t words[6])
+{
+    struct hart *hart = hart_self();
+    struct thread *caller;
+    enum nx_status status = answer_current(info, words, &caller);
+    // Nobody to answer is no reason not to receive: the caller may have died.
+    if (status != NX_OK && status != NX_ERR_PEER_CLOSED && status != NX_ERR_BAD_STATE)
+        return status;
+    status = receive_or_wait(endpoint, ARCH_TIMER_NEVER);
+    if (status != STATUS_SWITCHED) {
+        if (caller != NULL)
+            scheduler_make_ready(caller);
+        return status;
+    }
+    if (caller != NULL && scheduler_may_run(caller, hart_bit(hart)) &&
+        !scheduler_has_more_urgent(hart, caller)) {
+        timer_cancel(caller);
+        scheduler_switch_to(caller);
+        return STATUS_SWITCHED;
+    }
+    if (caller != NULL)
+        scheduler_make_ready(caller);
+    scheduler_run_next();
+    return STATUS_SWITCHED;
+}
+
+enum nx_status reply_save(nx_handle *handle)
+{
+    struct thread *current = hart_self()->current;
+    if (current->caller == NULL)
+        return NX_ERR_BAD_STATE;
+    struct handle_value value = {
+        .object = &current->caller->object,
+        .badge = current->caller_sequence,
+        .rights = NX_RIGHT_CALL,
+        .type = NX_OBJECT_REPLY,
+    };
+    enum nx_status status = handle_install(current->process, &value, handle);
+    if (status != NX_OK)
+        return status;
+    object_release(&current->caller->object);
+    current->caller = NULL;
+    return NX_OK;
+}
+
+// --- Life cycle -----------------------------------------------------------------------------------
+
+void endpoint_receiver_added(struct object *object)
+{
+    struct endpoint *endpoint = CONTAINER_OF(object, struct endpoint, object);
+    lock_acquire(&endpoint->lock);
+    endpoint->receive_handles++;
+    lock_release(&endpoint->lock);
+}
+
+// Fails every thread in one queue. No lock is held; each thread leaves under the lock.
+static void fail_queue(struct endpoint *endpoint, struct thread_queue *queue)
+{
+    for (;;) {
+        lock_acquire(&endpoint->lock);
+        struct thread *thread = queue->first;
+        uint64_t wait = 0;
+        if (thread != NULL)
+            wait = atomic_load_explicit(&thread->wait, memory_order_relaxed);
+        lock_release(&endpoint->lock);
+        if (thread == NULL)
+            return;
+        (void)thread_cancel(thread, thread_sequence_of(wait), NX_ERR_PEER_CLOSED);
+    }
+}
+
+void endpoint_receiver_removed(struct object *object)
+{
+    struct endpoint *endpoint = CONTAINER_OF(object, struct endpoint, object);
+    lock_acquire(&endpoint->lock);
+    ASSERT(endpoint->receive_handles > 0);
+    bool last = --endpoint->receive_handles == 0;
+    lock_release(&endpoint->lock);
+    if (last)
+        fail_queue(endpoint, &endpoint->callers);
+}
+
+enum destroy_result endpoint_destroy_step(struct object *object)
+{
+    struct endpoint *endpoint = CONTAINER_OF(object, struct endpoint, object);
+    // Threads whose process closed the handle while they waited.
+    fail_queue(endpoint, &endpoint->callers);
+    fail_queue(endpoint, &endpoint->receivers);
+    return DESTROY_FREE;
+}

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+// Address spaces: which memory objects a process sees where, and with which permissions.
+//
+// Mappings are records in an array sorted by address; page tables are filled at the first touch or,
+// with NX_PROT_POPULATE, at once. A mapping holds a reference on its memory object. Page tables and
+// records are charged to the process.
+//
+// The lock (rank SPACE) guards records and page tables. `harts` remembers each hart that has run in
+// the space: its TLB may hold translations. Unmapping clears entries, then flushes this hart and
+// those, then forgets the record; frames belong to the memory object and outlive the flush.
+#ifndef NEURON_ADDRESS_SPACE_H
+#define NEURON_ADDRESS_SPACE_H
+
+#include "arch/arch.h"
+#include "core/lock.h"
+
+struct hart;
+struct memory;
+struct process;
+
+struct mapping {
+    uint64_t start;
+    uint64_t length;
+    uint64_t offset; // into the memory object
+    struct memory *memory; // reference held
+    uint32_t prot;   // NX_PROT_READ, WRITE, EXECUTE
+};
+
+struct address_space {
+    struct process *process; // constant
+    struct arch_space arch;  // constant after creation; its tables are guarded by lock
+    _Atomic uint32_t harts;  // mask of harts that may hold translations
+
+    struct lock lock;
+    struct mapping **mappings; // one frame of pointers, sorted by start
+    uint32_t mapping_count;
+    uint32_t table_frames; // charged page tables besides the root
+};
+
+NX_MUST_CHECK enum nx_status address_space_init(struct address_space *space,
+                                                struct process *process);
+// All mappings are gone (address_space_clear_some). Frees the tables.
+void address_space_destroy(struct address_space *space);
+
+// Enters a mapping; *address 0 lets the kernel choose. Errors: NX_ERR_INVALID_ARGUMENT (alignment,
+// W+X, no permission bit), NX_ERR_OUT_OF_RANGE (past the object or outside the user range),
+// NX_ERR_OVERFLOW, NX_ERR_ALREADY_EXISTS (overlap), NX_ERR_NO_MEMORY, NX_ERR_BAD_HANDLE.
+NX_MUST_CHECK enum nx_status address_space_map(struct address_space *space, struct memory *memory,
+                                               uint64_t offset, uint64_t length, uint32_t prot,
+                                               uint64_t *address);
+
+// Commits and maps pages from *cursor on, up to a bounded number; *cursor advances, *done says
+// whether the mapping that starts at `address` is complete. Errors: NX_ERR_NOT_FOUND,
+// NX_ERR_NO_MEMORY.
+NX_MUST_CHECK enum nx_status address_space_populate_some(struct address_space *space,
+                                                         uint64_t address, uint64_t *cursor,
+                                                         bool *done);
+
+// Removes a bounded number of pages from the end of the mapping that starts at `address`; *done
+// says whether the mapping is gone. Errors: NX_ERR_NOT_FOUND.
+NX_MUST_CHECK enum nx_status address_space_unmap_some(struct address_space *space,
+                                                      uint64_t address, bool *done);
+
+// For a dying process: unmaps a bounded amount; true when nothing is left.
+bool address_space_clear_some(struct address_space *space);
+
+// Makes a user access work if a mapping allows it. Errors: NX_ERR_NOT_FOUND,
+// NX_ERR_ACCESS_DENIED, NX_ERR_NO_MEMORY.
+NX_MUST_CHECK enum nx_status address_space_resolve_fault(struct address_space *space,
+                                                         enum arch_fault_kind kind,
+                                                         uint64_t address);
+
+// Makes the space current on this hart.
+void address_space_activate(struct address_space *space, struct hart *hart);
+
+#endif

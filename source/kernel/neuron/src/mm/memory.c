@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: Apache-2.0
+// Memory objects: what can be mapped. Paged, contiguous, or a window of physical addresses.
+#include "mm/memory.h"
+
+#include "arch/arch.h"
+#include "arch_inline.h"
+#include "core/panic.h"
+#include "mm/frame.h"
+#include "object/process.h"
+
+#define SLOTS_PER_FRAME (NX_PAGE_SIZE / sizeof(uint64_t))
+// Bound of one destruction step: a freed frame costs 8, an empty slot 1.
+#define DESTROY_STEP_COST 256u
+#define DESTROY_FREE_COST 8u
+
+_Static_assert(SLOTS_PER_FRAME * SLOTS_PER_FRAME * NX_PAGE_SIZE >= NX_MEMORY_SIZE_MAX,
+               "two levels of slots cover the largest object");
+
+static enum nx_status create(struct process *process, enum memory_kind kind, uint64_t size,
+                             struct memory **memory)
+{
+    if (size == 0)
+        return NX_ERR_INVALID_ARGUMENT;
+    struct object *object;
+    enum nx_status status = object_create(process, NX_OBJECT_MEMORY, sizeof(struct memory), &object);
+    if (status != NX_OK)
+        return status;
+    struct memory *created = CONTAINER_OF(object, struct memory, object);
+    created->kind = kind;
+    created->size = round_up(size, NX_PAGE_SIZE);
+    lock_init(&created->lock, LOCK_RANK_OBJECT);
+    *memory = created;
+    return NX_OK;
+}
+
+static enum nx_status alloc_charged(struct memory *memory, paddr_t *frame)
+{
+    struct process *process = memory->object.charged_to;
+    enum nx_status status = process != NULL ? process_charge(process, NX_PAGE_SIZE) : NX_OK;
+    if (status != NX_OK)
+        return status;
+    status = frame_alloc(frame);
+    if (status != NX_OK && process != NULL)
+        process_uncharge(process, NX_PAGE_SIZE);
+    return status;
+}
+
+static void free_charged(struct memory *memory, paddr_t frame)
+{
+    frame_free(frame);
+    if (memory->object.charged_to != NULL)
+        process_uncharge(memory->object.charged_to, NX_PAGE_SIZE);
+}
+
+enum nx_status memory_create_paged(struct process *process, uint64_t size, struct memory **memory)
+{
+    if (size > NX_MEMORY_SIZE_MAX)
+        return NX_ERR_TOO_LARGE;
+    enum nx_status status = create(process, MEMORY_PAGED, size, memory);
+    if (status != NX_OK)
+        return status;
+    paddr_t frame;
+    status = alloc_charged(*memory, &frame);
+    if (status != NX_OK) {
+        object_discard(&(*memory)->object);
+        return status;
+    }
+    (*memory)->paged_depth = (*memory)->size / NX_PAGE_SIZE > SLOTS_PER_FRAME ? 2 : 1;
+    atomic_init(&(*memory)->slots, (_Atomic uint64_t *)arch_direct_map(frame));
+    return NX_OK;
+}
+
+enum nx_status memory_create_contiguous(struct process *process, uint64_t size,
+                                        struct memory **memory)
+{
+    if (size > NX_MEMORY_CONTIGUOUS_MAX)
+        return NX_ERR_TOO_LARGE;
+    enum nx_status status = create(process, MEMORY_CONTIGUOUS, size, memory);
+    if (status != NX_OK)
+        return status;
+    struct memory *created = *memory;
+    uint32_t order = 0;
+    while ((NX_PAGE_SIZE << order) < created->size)
+        order++;
+    uint64_t bytes = NX_PAGE_SIZE << order;
+    status = process != NULL ? process_charge(process, bytes) : NX_OK;
+    if (status != NX_OK)
+        goto discard;
+    status = frame_alloc_block(order, &created->base);
+    if (status != NX_OK)
+        goto uncharge;
+    for (uint64_t offset = 0; offset < bytes; offset += NX_PAGE_SIZE)
+        frame_zero(paddr(created->base.value + offset));
+    created->order = order;
+    atomic_init(&created->committed, created->size);
+    return NX_OK;
+
+uncharge:
+    if (process != NULL)
+        process_uncharge(process, bytes);
+discard:
+    object_discard(&created->object);
+    return status;
+}
+
+enum nx_status memory_create_window(struct process *process, paddr_t base, uint64_t size,
+                                    bool device, struct memory **memory)
+{
+    uint64_t end;
+    if (!is_aligned(base.value, NX_PAGE_SIZE))
+        return NX_ERR_INVALID_ARGUMENT;
+    if (__builtin_add_overflow(base.value, round_up(size, NX_PAGE_SIZE), &end) || size > end)
+        return NX_ERR_OVERFLOW;
+    enum nx_status status = create(process, MEMORY_WINDOW, size, memory);
+    if (status != NX_OK)
+        return status;
+    (*memory)->base = base;
+    (*memory)->device = device;
+    atomic_init(&(*memory)->committed, (*memory)->size);
+    return NX_OK;
+}
+
+// The slot of page `index`; NULL while its frame of slots does not exist. `create_missing` makes it,
+// with the lock held.
+static enum nx_status find_slot(struct memory *memory, uint64_t index, bool create_missing,
+                                _Atomic uint64_t **slot)
+{
+    _Atomic uint64_t *table = atomic_load_explicit(&memory->slots, memory_order_relaxed);
+    *slot = NULL;
+    if (memory->paged_depth == 1) {
+        *slot = &table[index];
+        return NX_OK;
+    }
+    _Atomic uint64_t *entry = &table[index / SLOTS_PER_FRAME];
+    // Acquire: pairs with the release below, so that the new frame is seen zeroed.
+    uint64_t address = atomic_load_explicit(entry, memory_order_acquire);
+    if (address == 0) {
+        if (!create_missing)
+            return NX_OK;
+        paddr_t frame;
+        enum nx_status status = alloc_charged(memory, &frame);
+        if (status != NX_OK)
+            return status;
+        address = frame.value;
+        atomic_store_explicit(entry, address, memory_order_release);
+    }
+    _Atomic uint64_t *leaf = arch_direct_map(paddr(address));
+    *slot = &leaf[index % SLOTS_PER_FRAME];
+    return NX_OK;
+}
+
+bool memory_find_page(const struct memory *memory, uint64_t index, paddr_t *frame)
+{
+    if (index >= memory->size / NX_PAGE_SIZE)
+        return false;
+    if (memory->kind != MEMORY_PAGED) {
+        *frame = paddr(memory->base.value + index * NX_PAGE_SIZE);
+        return true;
+    }
+    _Atomic uint64_t *slot;
+    // Creates nothing, so it changes nothing.
+    if (find_slot((struct memory *)(uintptr_t)memory, index, false, &slot) != NX_OK || slot == NULL)
+        return false;
+    // Acquire: pairs with the release in memory_commit_page, so that the frame is seen zeroed.
+    uint64_t address = atomic_load_explicit(slot, memory_order_acquire);
+    *frame = paddr(address);
+    return address != 0;
+}
+
+enum nx_status memory_commit_page(struct memory *memory, uint64_t index, paddr_t *frame)
+{
+    if (index >= memory->size / NX_PAGE_SIZE)
+        return NX_ERR_OUT_OF_RANGE;
+    if (memory_find_page(memory, index, frame))
+        return NX_OK;
+    lock_acquire(&memory->lock);
+    _Atomic uint64_t *slot;
+    enum nx_status status = find_slot(memory, index, true, &slot);
+    if (status == NX_OK && atomic_load_explicit(slot, memory_order_relaxed) == 0) {
+        status = alloc_charged(memory, frame);
+        if (status == NX_OK) {
+            atomic_store_explicit(slot, frame->value, memory_order_release);
+            atomic_fetch_add_explicit(&memory->committed, NX_PAGE_SIZE, memory_order_relaxed);
+        }
+    } else if (status == NX_OK) {
+        *frame = paddr(atomic_load_explicit(slot, memory_order_relaxed));
+    }
+    lock_release(&memory->lock);
+    return status;
+}
+
+enum nx_status memory_page_pointer(struct memory *memory, uint64_t offset, void **pointer)
+{
+    if (memory->device || !is_aligned(offset, NX_PAGE_SIZE))
+        return NX_ERR_INVALID_ARGUMENT;
+    paddr_t frame;
+    enum nx_status status = memory_commit_page(memory, offset / NX_PAGE_SIZE, &frame);
+    if (status == NX_OK)
+        *pointer = arch_direct_map(frame);
+    return status;
+}
+
+// Frees up to a step's worth of committed pages and the frames of slots that it leaves behind.
+static bool destroy_pages(struct memory *memory)
+{
+    uint64_t pages = memory->size / NX_PAGE_SIZE;
+    uint32_t cost = 0;
+    while (memory->destroy_cursor < pages && cost < DESTROY_STEP_COST) {
+        uint64_t index = memory->destroy_cursor;
+        _Atomic uint64_t *slot;
+        cost++;
+        if (find_slot(memory, index, false, &slot) != NX_OK || slot == NULL) {
+            memory->destroy_cursor = round_down(index, SLOTS_PER_FRAME) + SLOTS_PER_FRAME;
+            continue;
+        }
+        uint64_t address = atomic_load_explicit(slot, memory_order_relaxed);
+        if (address != 0) {
+            free_charged(memory, paddr(address));
+            cost += DESTROY_FREE_COST;
+        }
+        memory->destroy_cursor++;
+        bool leaf_done = memory->destroy_cursor % SLOTS_PER_FRAME == 0 ||
+                         memory->destroy_cursor == pages;
+        if (memory->paged_depth == 2 && leaf_done) {
+            free_charged(memory, arch_direct_unmap((void *)(slot - index % SLOTS_PER_FRAME)));
+            cost += DESTROY_FREE_COST;
+        }
+    }
+    return memory->destroy_cursor >= pages;
+}
+
+enum destroy_result memory_destroy_step(struct object *object)
+{
+    struct memory *memory = CONTAINER_OF(object, struct memory, object);
+    if (memory->kind == MEMORY_PAGED) {
+        if (!destroy_pages(memory))
+            return DESTROY_MORE;
+        _Atomic uint64_t *table = atomic_load_explicit(&memory->slots, memory_order_relaxed);
+        free_charged(memory, arch_direct_unmap((void *)table));
+    } else if (memory->kind == MEMORY_CONTIGUOUS) {
+        frame_free_block(memory->base, memory->order);
+        if (object->charged_to != NULL)
+            process_uncharge(object->charged_to, NX_PAGE_SIZE << memory->order);
+    }
+    return DESTROY_FREE;
+}

@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: Apache-2.0
+// A process's handles: from a number to an object, its rights and its badge.
+#include "object/handle_table.h"
+
+#include "arch/arch.h"
+#include "arch_inline.h"
+#include "core/panic.h"
+#include "ipc/endpoint.h"
+#include "mm/frame.h"
+#include "object/process.h"
+
+#define HANDLE_INDEX_MASK ((1u << HANDLE_INDEX_BITS) - 1)
+#define HANDLE_GENERATIONS (1u << (32 - HANDLE_INDEX_BITS))
+
+#define TAG_RIGHTS_MASK      0xffffull
+#define TAG_TYPE_SHIFT       16
+#define TAG_TYPE_MASK        0xffull
+#define TAG_GENERATION_SHIFT 32
+
+static uint64_t tag_make(uint64_t generation, enum nx_object_type type, uint32_t rights)
+{
+    return generation << TAG_GENERATION_SHIFT | (uint64_t)type << TAG_TYPE_SHIFT | rights;
+}
+
+static uint64_t tag_generation(uint64_t tag)
+{
+    return tag >> TAG_GENERATION_SHIFT;
+}
+
+static enum nx_object_type tag_type(uint64_t tag)
+{
+    return (enum nx_object_type)(tag >> TAG_TYPE_SHIFT & TAG_TYPE_MASK);
+}
+
+void handle_table_init(struct handle_table *table)
+{
+    lock_init(&table->lock, LOCK_RANK_HANDLE_TABLE);
+}
+
+static struct handle_slot *slot_at(const struct handle_table *table, uint32_t index)
+{
+    // Acquire: pairs with the release in table_grow, so that the chunk's contents are there.
+    struct handle_slot *chunk = atomic_load_explicit(&table->chunks[index / HANDLE_CHUNK_SLOTS],
+                                                     memory_order_acquire);
+    return chunk == NULL ? NULL : &chunk[index % HANDLE_CHUNK_SLOTS];
+}
+
+enum nx_status handle_lookup_any(const struct handle_table *table, uint64_t handle,
+                                 struct handle_value *value)
+{
+    if (handle > UINT32_MAX)
+        return NX_ERR_BAD_HANDLE;
+    struct handle_slot *slot = slot_at(table, (uint32_t)handle & HANDLE_INDEX_MASK);
+    if (slot == NULL)
+        return NX_ERR_BAD_HANDLE;
+    // Acquire: the words that the tag describes are read after it. Pairs with slot_publish.
+    uint64_t tag = atomic_load_explicit(&slot->tag, memory_order_acquire);
+    if (tag_generation(tag) != handle >> HANDLE_INDEX_BITS || tag_type(tag) == NX_OBJECT_NONE)
+        return NX_ERR_BAD_HANDLE;
+    value->object = atomic_load_explicit(&slot->object, memory_order_relaxed);
+    value->badge = atomic_load_explicit(&slot->badge, memory_order_relaxed);
+    value->rights = (uint32_t)(tag & TAG_RIGHTS_MASK);
+    value->type = tag_type(tag);
+    // The words are read before the tag is read again: a slot that changed meanwhile shows.
+    atomic_thread_fence(memory_order_acquire);
+    if (atomic_load_explicit(&slot->tag, memory_order_relaxed) != tag)
+        return NX_ERR_BAD_HANDLE;
+    return NX_OK;
+}
+
+enum nx_status handle_lookup(const struct handle_table *table, uint64_t handle,
+                             enum nx_object_type type, uint32_t rights, struct handle_value *value)
+{
+    enum nx_status status = handle_lookup_any(table, handle, value);
+    if (status != NX_OK)
+        return status;
+    if (value->type != type)
+        return NX_ERR_WRONG_TYPE;
+    if ((value->rights & rights) != rights)
+        return NX_ERR_ACCESS_DENIED;
+    return NX_OK;
+}
+
+// Adds a chunk of free slots. Caller holds the lock.
+static enum nx_status table_grow(struct process *process)
+{
+    struct handle_table *table = &process->handles;
+    if (table->chunk_count == HANDLE_CHUNKS)
+        return NX_ERR_NO_MEMORY;
+    enum nx_status status = process_charge(process, NX_PAGE_SIZE);
+    if (status != NX_OK)
+        return status;
+    paddr_t frame;
+    status = frame_alloc(&frame);
+    if (status != NX_OK) {
+        process_uncharge(process, NX_PAGE_SIZE);
+        return status;
+    }
+    struct handle_slot *chunk = arch_direct_map(frame);
+    uint32_t base = table->chunk_count * HANDLE_CHUNK_SLOTS;
+    for (uint32_t i = HANDLE_CHUNK_SLOTS; i-- > 0;) {
+        // Generations start at 1, so that no valid handle is 0.
+        atomic_init(&chunk[i].tag, tag_make(1, NX_OBJECT_NONE, 0));
+        chunk[i].next_free = table->first_free;
+        table->first_free = base + i + 1;
+    }
+    atomic_store_explicit(&table->chunks[table->chunk_count], chunk, memory_order_release);
+    table->chunk_count++;
+    return NX_OK;
+}
+
+static void slot_publish(struct handle_slot *slot, const struct handle_value *value)
+{
+    uint64_t generation =
+        tag_generation(atomic_load_explicit(&slot->tag, memory_order_relaxed));
+    atomic_store_explicit(&slot->object, value->object, memory_order_relaxed);
+    atomic_store_explicit(&slot->badge, value->badge, memory_order_relaxed);
+    // Release: a lookup that sees this tag sees the two words above.
+    atomic_store_explicit(&slot->tag, tag_make(generation, value->type, value->rights),
+                          memory_order_release);
+}
+
+enum nx_status handle_install(struct process *process, const struct handle_value *value,
+                              nx_handle *handle)
+{
+    struct handle_table *table = &process->handles;
+    if (!object_try_acquire(value->object))
+        return NX_ERR_BAD_HANDLE;
+    lock_acquire(&table->lock);
+    enum nx_status status = table->closed ? NX_ERR_BAD_STATE : NX_OK;
+    if (status == NX_OK && table->first_free == 0)
+        status = table_grow(process);
+    if (status == NX_OK) {
+        uint32_t index = table->first_free - 1;
+        struct handle_slot *slot = slot_at(table, index);
+        table->first_free = slot->next_free;
+        table->used++;
+        slot_publish(slot, value);
+        uint64_t generation =
+            tag_generation(atomic_load_explicit(&slot->tag, memory_order_relaxed));
+        *handle = (nx_handle)(generation << HANDLE_INDEX_BITS | index);
+        if (value->type == NX_OBJECT_ENDPOINT && (value->rights & NX_RIGHT_RECEIVE) != 0)
+            endpoint_receiver_added(value->object);
+    }
+    lock_release(&table->lock);
+    if (status != NX_OK)
+        object_release(value->object);
+    return status;
+}
+
+// Empties a used slot; its value goes to *value. Caller holds the lock.
+static void slot_clear(struct handle_table *table, struct handle_slot *slot, uint32_t index,
+                       struct handle_value *value)
+{
+    uint64_t tag = atomic_load_explicit(&slot->tag, memory_order_relaxed);
+    value->object = atomic_load_explicit(&slot->object, memory_order_relaxed);
+    value->badge = atomic_load_explicit(&slot->badge, memory_order_relaxed);
+    value->rights = (uint32_t)(tag & TAG_RIGHTS_MASK);
+    value->type = tag_type(tag);
+    uint64_t generation = (tag_generation(tag) + 1) % HANDLE_GENERATIONS;
+    if (generation == 0)
+        generation = 1;
+    atomic_store_explicit(&slot->tag, tag_make(generation, NX_OBJECT_NONE, 0),
+                          memory_order_relaxed);
+    // A later slot_publish must not become visible before this invalid tag does.
+    atomic_thread_fence(memory_order_release);
+    slot->next_free = table->first_free;
+    table->first_free = index + 1;
+    table->used--;
+}
+
+// What closing a handle means for its object, beyond the reference. No lock is held.
+static void value_dispose(const struct handle_value *value)
+{
+    if (value->type == NX_OBJECT_ENDPOINT && (value->rights & NX_RIGHT_RECEIVE) != 0)
+        endpoint_receiver_removed(value->object);
+    else if (value->type == NX_OBJECT_REPLY)
+        reply_abandon(value->object, value->badge);
+    object_release(value->object);
+}
+
+enum nx_status handle_close(struct process *process, uint64_t handle)
+{
+    struct handle_table *table = &process->handles;
+    if (handle > UINT32_MAX)
+        return NX_ERR_BAD_HANDLE;
+    uint32_t index = (uint32_t)handle & HANDLE_INDEX_MASK;
+    struct handle_slot *slot = slot_at(table, index);
+    if (slot == NULL)
+        return NX_ERR_BAD_HANDLE;
+    struct handle_value value;
+    lock_acquire(&table->lock);
+    uint64_t tag = atomic_load_explicit(&slot->tag, memory_order_relaxed);
+    bool valid =
+        tag_generation(tag) == handle >> HANDLE_INDEX_BITS && tag_type(tag) != NX_OBJECT_NONE;
+    if (valid)
+        slot_clear(table, slot, index, &value);
+    lock_release(&table->lock);
+    if (!valid)
+        return NX_ERR_BAD_HANDLE;
+    value_dispose(&value);
+    return NX_OK;
+}
+
+// Takes the next used slot at or after the chunk that is last, for handle_table_close_some.
+static bool take_any(struct handle_table *table, struct handle_value *value)
+{
+    uint32_t chunk = table->chunk_count - 1;
+    for (uint32_t i = 0; i < HANDLE_CHUNK_SLOTS; i++) {
+        uint32_t index = chunk * HANDLE_CHUNK_SLOTS + i;
+        struct handle_slot *slot = slot_at(table, index);
+        if (tag_type(atomic_load_explicit(&slot->tag, memory_order_relaxed)) != NX_OBJECT_NONE) {
+            slot_clear(table, slot, index, value);
+            return true;
+        }
+    }
+    return false;
+}
+
+bool handle_table_close_some(struct process *process, uint32_t limit)
+{
+    struct handle_table *table = &process->handles;
+    lock_acquire(&table->lock);
+    table->closed = true;
+    lock_release(&table->lock);
+    while (limit-- > 0 && table->chunk_count > 0) {
+        struct handle_value value;
+        lock_acquire(&table->lock);
+        bool taken = take_any(table, &value);
+        lock_release(&table->lock);
+        if (taken) {
+            value_dispose(&value);
+            continue;
+        }
+        // The chunk is empty and stays so. No other hart reads it: lookups are made by the
+        // process's own threads, which are gone, and by message transfers to and from them.
+        uint32_t chunk = table->chunk_count - 1;
+        struct handle_slot *slots =
+            atomic_exchange_explicit(&table->chunks[chunk], NULL, memory_order_relaxed);
+        table->chunk_count--;
+        frame_free(arch_direct_unmap(slots));
+        process_uncharge(process, NX_PAGE_SIZE);
+    }
+    return table->chunk_count == 0;
+}

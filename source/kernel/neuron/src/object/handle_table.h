@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+// A process's handles: from a number to an object, its rights and its badge.
+//
+// A handle is slot index (low 13 bits) and generation (high 19 bits); closing a slot advances its
+// generation, so a stale handle is refused. Slots live in frames of 128, allocated as needed.
+//
+// Changes take the table's lock. Lookups take none: a slot's `tag` packs generation, type and
+// rights in one word, the writer invalidates the tag before it changes the other words and
+// publishes it after, and the reader checks that the tag is the same before and after reading them.
+// What a lookup returns stays valid until the kernel is left (object/reclaim.h).
+#ifndef NEURON_HANDLE_TABLE_H
+#define NEURON_HANDLE_TABLE_H
+
+#include "core/lock.h"
+#include "nexus/handle.h"
+#include "object/object.h"
+
+#define HANDLE_INDEX_BITS  13u
+#define HANDLE_CHUNK_SLOTS 128u
+#define HANDLE_CHUNKS      (NX_HANDLES_MAX / HANDLE_CHUNK_SLOTS)
+
+struct handle_slot {
+    _Atomic uint64_t tag; // generation << 32 | type << 16 | rights; type 0: free
+    _Atomic(struct object *) object;
+    _Atomic uint64_t badge;
+    uint32_t next_free; // index + 1, 0: none; guarded by the table's lock
+    uint32_t reserved;
+};
+_Static_assert(sizeof(struct handle_slot) * HANDLE_CHUNK_SLOTS == NX_PAGE_SIZE,
+               "a chunk of slots fills a frame");
+
+struct handle_table {
+    struct lock lock; // rank HANDLE_TABLE; guards changes to everything below
+    _Atomic(struct handle_slot *) chunks[HANDLE_CHUNKS];
+    uint32_t chunk_count;
+    uint32_t first_free; // index + 1, 0: none
+    uint32_t used;
+    bool closed; // the process is dying: nothing may be installed any more
+};
+
+// What a handle names, copied out.
+struct handle_value {
+    struct object *object;
+    uint64_t badge;
+    uint32_t rights;
+    enum nx_object_type type;
+};
+
+struct process;
+
+void handle_table_init(struct handle_table *table);
+
+// Errors: NX_ERR_BAD_HANDLE. Then, for handle_lookup: NX_ERR_WRONG_TYPE, NX_ERR_ACCESS_DENIED when
+// `rights` are not all there.
+NX_MUST_CHECK enum nx_status handle_lookup_any(const struct handle_table *table, uint64_t handle,
+                                               struct handle_value *value);
+NX_MUST_CHECK enum nx_status handle_lookup(const struct handle_table *table, uint64_t handle,
+                                           enum nx_object_type type, uint32_t rights,
+                                           struct handle_value *value);
+
+// Puts a value into a free slot of `process`'s table and takes a new reference on its object.
+// Errors: NX_ERR_NO_MEMORY (table full or budget), NX_ERR_BAD_HANDLE (the object is retired
+// already), NX_ERR_BAD_STATE (the process is dying).
+NX_MUST_CHECK enum nx_status handle_install(struct process *process,
+                                            const struct handle_value *value, nx_handle *handle);
+
+// Empties the slot and drops its reference. Errors: NX_ERR_BAD_HANDLE.
+NX_MUST_CHECK enum nx_status handle_close(struct process *process, uint64_t handle);
+
+// For a dying process: closes up to `limit` slots, then frees the chunks; true when all is gone.
+bool handle_table_close_some(struct process *process, uint32_t limit);
+
+#endif

@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: Apache-2.0
+// Processes: a handle table, an address space, threads and a memory budget.
+#include "object/process.h"
+
+#include "core/panic.h"
+#include "ipc/endpoint.h"
+#include "ipc/notification.h"
+#include "object/reclaim.h"
+#include "sched/thread.h"
+#include <string.h>
+
+// Handles and mappings that one cleanup step may close.
+#define CLEANUP_STEP 16u
+
+static struct lock registry_lock = LOCK_INITIALIZER(LOCK_RANK_REGISTRY);
+static struct process *registry_first;
+static _Atomic uint64_t next_process_id = 1;
+
+static void registry_add(struct process *process)
+{
+    lock_acquire(&registry_lock);
+    process->registry_next = registry_first;
+    if (registry_first != NULL)
+        registry_first->registry_previous = process;
+    registry_first = process;
+    lock_release(&registry_lock);
+}
+
+static void registry_remove(struct process *process)
+{
+    lock_acquire(&registry_lock);
+    if (process->registry_previous != NULL)
+        process->registry_previous->registry_next = process->registry_next;
+    else
+        registry_first = process->registry_next;
+    if (process->registry_next != NULL)
+        process->registry_next->registry_previous = process->registry_previous;
+    lock_release(&registry_lock);
+}
+
+bool process_at(uint64_t index, struct process **process)
+{
+    lock_acquire(&registry_lock);
+    struct process *candidate = registry_first;
+    while (candidate != NULL && index-- > 0)
+        candidate = candidate->registry_next;
+    lock_release(&registry_lock);
+    *process = candidate;
+    return candidate != NULL;
+}
+
+enum nx_status process_create(struct process *parent, const char *name, uint64_t budget_bytes,
+                              enum nx_class highest_class, struct process **process)
+{
+    if (parent != NULL) {
+        enum nx_status status = process_charge(parent, budget_bytes);
+        if (status != NX_OK)
+            return status;
+    }
+    struct object *object;
+    enum nx_status status = object_create(parent, NX_OBJECT_PROCESS, sizeof(struct process), &object);
+    if (status != NX_OK)
+        goto uncharge;
+    struct process *created = CONTAINER_OF(object, struct process, object);
+    created->budget = budget_bytes;
+    created->highest_class = highest_class;
+    memcpy(created->name, name, NX_NAME_BYTES - 1);
+    lock_init(&created->lock, LOCK_RANK_PROCESS);
+    handle_table_init(&created->handles);
+    status = address_space_init(&created->space, created);
+    if (status != NX_OK)
+        goto discard;
+    created->id = atomic_fetch_add_explicit(&next_process_id, 1, memory_order_relaxed);
+    registry_add(created);
+    *process = created;
+    return NX_OK;
+
+discard:
+    object_discard(object);
+uncharge:
+    if (parent != NULL)
+        process_uncharge(parent, budget_bytes);
+    return status;
+}
+
+enum nx_status process_charge(struct process *process, uint64_t bytes)
+{
+    uint64_t used = atomic_load_explicit(&process->used, memory_order_relaxed);
+    do {
+        if (bytes > process->budget || used > process->budget - bytes)
+            return NX_ERR_NO_MEMORY;
+    } while (!atomic_compare_exchange_weak_explicit(&process->used, &used, used + bytes,
+                                                    memory_order_relaxed, memory_order_relaxed));
+    return NX_OK;
+}
+
+void process_uncharge(struct process *process, uint64_t bytes)
+{
+    uint64_t before = atomic_fetch_sub_explicit(&process->used, bytes, memory_order_relaxed);
+    ASSERT(before >= bytes);
+}
+
+// Marks the process dying; false if it was already. Caller holds the lock.
+static bool begin_dying_locked(struct process *process, int64_t exit_status)
+{
+    uint32_t state = atomic_load_explicit(&process->state, memory_order_relaxed);
+    if (state == NX_PROCESS_DYING || state == NX_PROCESS_DEAD)
+        return false;
+    atomic_store_explicit(&process->state, NX_PROCESS_DYING, memory_order_relaxed);
+    process->exit_status = exit_status;
+    return true;
+}
+
+// Queues the cleanup, which holds a reference until it is done.
+static void queue_cleanup(struct process *process)
+{
+    object_acquire(&process->object);
+    reclaim_add_work(&process->object);
+}
+
+void process_kill(struct process *process, int64_t exit_status)
+{
+    lock_acquire(&process->lock);
+    bool first = begin_dying_locked(process, exit_status);
+    bool empty = process->thread_count == 0;
+    if (first) {
+        // Threads stay listed until they have ended by themselves, and leave under this lock.
+        for (struct thread *thread = process->threads; thread != NULL;
+             thread = thread->next_in_process)
+            thread_kill(thread);
+    }
+    lock_release(&process->lock);
+    if (first && empty)
+        queue_cleanup(process);
+}
+
+enum nx_status process_add_thread(struct process *process, struct thread *thread)
+{
+    enum nx_status status = NX_OK;
+    lock_acquire(&process->lock);
+    uint32_t state = atomic_load_explicit(&process->state, memory_order_relaxed);
+    if (state == NX_PROCESS_DYING || state == NX_PROCESS_DEAD) {
+        status = NX_ERR_BAD_STATE;
+    } else if (process->thread_count == NX_THREADS_MAX) {
+        status = NX_ERR_NO_MEMORY;
+    } else {
+        atomic_store_explicit(&process->state, NX_PROCESS_ALIVE, memory_order_relaxed);
+        thread->next_in_process = process->threads;
+        process->threads = thread;
+        process->thread_count++;
+    }
+    lock_release(&process->lock);
+    return status;
+}
+
+void process_remove_thread(struct process *process, struct thread *thread)
+{
+    lock_acquire(&process->lock);
+    struct thread **link = &process->threads;
+    while (*link != thread)
+        link = &(*link)->next_in_process;
+    *link = thread->next_in_process;
+    process->thread_count--;
+    bool last = process->thread_count == 0;
+    if (last && begin_dying_locked(process, 0))
+        process->exit_status = 0;
+    lock_release(&process->lock);
+    if (last)
+        queue_cleanup(process);
+}
+
+enum nx_status process_bind(struct process *process, struct notification *notification,
+                            uint64_t bits, struct endpoint *fault_endpoint, uint64_t fault_badge)
+{
+    if (notification != NULL && !object_try_acquire(&notification->object))
+        return NX_ERR_BAD_HANDLE;
+    if (fault_endpoint != NULL && !object_try_acquire(&fault_endpoint->object)) {
+        if (notification != NULL)
+            object_release(&notification->object);
+        return NX_ERR_BAD_HANDLE;
+    }
+    lock_acquire(&process->lock);
+    struct notification *old_notification = process->exit_notification;
+    struct endpoint *old_endpoint = process->fault_endpoint;
+    process->exit_notification = notification;
+    process->exit_bits = bits;
+    process->fault_endpoint = fault_endpoint;
+    process->fault_badge = fault_badge;
+    bool dead = atomic_load_explicit(&process->state, memory_order_relaxed) == NX_PROCESS_DEAD;
+    lock_release(&process->lock);
+    if (old_notification != NULL)
+        object_release(&old_notification->object);
+    if (old_endpoint != NULL)
+        object_release(&old_endpoint->object);
+    // Binding to a process that has already ended still reports its end.
+    if (dead && notification != NULL)
+        notification_signal(notification, bits);
+    return NX_OK;
+}
+
+// Cleanup is complete: the process is DEAD for all to see.
+static void announce_death(struct process *process)
+{
+    lock_acquire(&process->lock);
+    atomic_store_explicit(&process->state, NX_PROCESS_DEAD, memory_order_release);
+    struct notification *notification = process->exit_notification;
+    uint64_t bits = process->exit_bits;
+    struct endpoint *endpoint = process->fault_endpoint;
+    process->exit_notification = NULL;
+    process->fault_endpoint = NULL;
+    lock_release(&process->lock);
+    if (notification != NULL) {
+        notification_signal(notification, bits);
+        object_release(&notification->object);
+    }
+    if (endpoint != NULL)
+        object_release(&endpoint->object);
+}
+
+enum destroy_result process_destroy_step(struct object *object)
+{
+    struct process *process = CONTAINER_OF(object, struct process, object);
+    if (atomic_load_explicit(&process->state, memory_order_relaxed) == NX_PROCESS_DYING) {
+        if (!handle_table_close_some(process, CLEANUP_STEP))
+            return DESTROY_MORE;
+        if (!address_space_clear_some(&process->space))
+            return DESTROY_MORE;
+        announce_death(process);
+        object_release(&process->object);
+        return DESTROY_KEEP;
+    }
+    // No reference is left. A process that never had a thread still has handles and mappings.
+    if (!handle_table_close_some(process, CLEANUP_STEP))
+        return DESTROY_MORE;
+    if (!address_space_clear_some(&process->space))
+        return DESTROY_MORE;
+    if (process->exit_notification != NULL)
+        object_release(&process->exit_notification->object);
+    if (process->fault_endpoint != NULL)
+        object_release(&process->fault_endpoint->object);
+    registry_remove(process);
+    address_space_destroy(&process->space);
+    ASSERT(atomic_load_explicit(&process->used, memory_order_relaxed) == 0);
+    if (object->charged_to != NULL)
+        process_uncharge(object->charged_to, process->budget);
+    return DESTROY_FREE;
+}

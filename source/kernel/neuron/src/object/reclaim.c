@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: Apache-2.0
+// Reclamation by quiescence: when may a retired object's memory be reused?
+#include "object/reclaim.h"
+
+#include "arch_inline.h"
+#include "core/hart.h"
+#include "core/panic.h"
+#include "object/object.h"
+
+struct object_list {
+    struct object *first;
+    struct object *last;
+};
+
+// Hart-local. `snapshot` belongs to `waiting`.
+struct reclaim_state {
+    struct object_list incoming;
+    struct object_list waiting;
+    struct object_list ready;
+    uint64_t snapshot[NX_HARTS_MAX];
+    uint64_t retired;
+    uint64_t done;
+};
+
+static struct reclaim_state states[NX_HARTS_MAX];
+
+static struct reclaim_state *state_self(void)
+{
+    return &states[hart_self()->index.value];
+}
+
+static void list_push(struct object_list *list, struct object *object)
+{
+    object->next = NULL;
+    if (list->last != NULL)
+        list->last->next = object;
+    else
+        list->first = object;
+    list->last = object;
+}
+
+static void list_append(struct object_list *list, struct object_list *tail)
+{
+    if (tail->first == NULL)
+        return;
+    if (list->last != NULL)
+        list->last->next = tail->first;
+    else
+        list->first = tail->first;
+    list->last = tail->last;
+    *tail = (struct object_list){0};
+}
+
+void reclaim_retire(struct object *object)
+{
+    struct reclaim_state *state = state_self();
+    state->retired++;
+    list_push(&state->incoming, object);
+}
+
+void reclaim_add_work(struct object *object)
+{
+    list_push(&state_self()->ready, object);
+}
+
+// The harts that have not passed a quiescent point since the snapshot.
+static uint32_t lagging_harts(const struct reclaim_state *state)
+{
+    uint32_t lagging = 0;
+    uint32_t others = hart_online_mask() & ~hart_bit(hart_self());
+    for (uint32_t i = 0; i < hart_count(); i++) {
+        if ((others & (1u << i)) == 0)
+            continue;
+        // Acquire: pairs with the release in reclaim_pass and in reclaim_rest_begin.
+        bool resting = atomic_load_explicit(&harts[i].resting, memory_order_acquire);
+        uint64_t passes = atomic_load_explicit(&harts[i].quiescent_passes, memory_order_acquire);
+        if (!resting && passes == state->snapshot[i])
+            lagging |= 1u << i;
+    }
+    return lagging;
+}
+
+// This hart itself is in the kernel: its own pass counts from the snapshot too, so objects that
+// this very kernel entry still uses survive until it has been left.
+static bool own_pass_done(const struct reclaim_state *state)
+{
+    const struct hart *hart = hart_self();
+    return atomic_load_explicit(&hart->quiescent_passes, memory_order_relaxed) !=
+           state->snapshot[hart->index.value];
+}
+
+static void begin_grace_period(struct reclaim_state *state)
+{
+    list_append(&state->waiting, &state->incoming);
+    // Full fence: the unlinking of what was retired comes before the reading of the counters.
+    atomic_thread_fence(memory_order_seq_cst);
+    for (uint32_t i = 0; i < hart_count(); i++)
+        state->snapshot[i] =
+            atomic_load_explicit(&harts[i].quiescent_passes, memory_order_relaxed);
+}
+
+static void advance(struct reclaim_state *state)
+{
+    if (state->waiting.first != NULL && own_pass_done(state) && lagging_harts(state) == 0)
+        list_append(&state->ready, &state->waiting);
+    if (state->waiting.first == NULL && state->incoming.first != NULL)
+        begin_grace_period(state);
+}
+
+bool reclaim_run(uint32_t steps)
+{
+    struct reclaim_state *state = state_self();
+    advance(state);
+    while (steps-- > 0 && state->ready.first != NULL) {
+        struct object *object = state->ready.first;
+        state->ready.first = object->next;
+        if (state->ready.first == NULL)
+            state->ready.last = NULL;
+        if (object_destroy_step(object))
+            state->done++;
+        else
+            list_push(&state->ready, object);
+    }
+    return state->ready.first != NULL;
+}
+
+bool reclaim_is_pending(void)
+{
+    const struct reclaim_state *state = state_self();
+    return state->incoming.first != NULL || state->waiting.first != NULL ||
+           state->ready.first != NULL;
+}
+
+void reclaim_nudge(void)
+{
+    const struct reclaim_state *state = state_self();
+    if (state->waiting.first == NULL)
+        return;
+    uint32_t lagging = lagging_harts(state);
+    for (uint32_t i = 0; i < hart_count(); i++) {
+        // A hart that went offline meanwhile is no longer waited for: its refusal is the answer.
+        if ((lagging & (1u << i)) != 0 &&
+            hart_send_ipi((struct hart_index){i}, IPI_QUIESCE) != NX_OK)
+            continue;
+    }
+}
+
+void reclaim_rest_begin(struct hart *hart)
+{
+    atomic_store_explicit(&hart->resting, true, memory_order_release);
+}
+
+void reclaim_rest_end(struct hart *hart)
+{
+    atomic_store_explicit(&hart->resting, false, memory_order_relaxed);
+    // Full fence: `resting` is down before this hart looks anything up. Pairs with the fence in
+    // begin_grace_period.
+    atomic_thread_fence(memory_order_seq_cst);
+}
+
+void reclaim_pass(struct hart *hart)
+{
+    uint64_t passes = atomic_load_explicit(&hart->quiescent_passes, memory_order_relaxed);
+    atomic_store_explicit(&hart->quiescent_passes, passes + 1, memory_order_release);
+}
+
+void reclaim_adopt(struct hart *stopped)
+{
+    struct reclaim_state *from = &states[stopped->index.value];
+    struct reclaim_state *to = state_self();
+    list_append(&to->incoming, &from->incoming);
+    list_append(&to->incoming, &from->waiting);
+    list_append(&to->ready, &from->ready);
+}
+
+uint64_t reclaim_retired_count(void)
+{
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < NX_HARTS_MAX; i++)
+        sum += states[i].retired;
+    return sum;
+}
+
+uint64_t reclaim_done_count(void)
+{
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < NX_HARTS_MAX; i++)
+        sum += states[i].done;
+    return sum;
+}

@@ -1,0 +1,308 @@
+// SPDX-License-Identifier: Apache-2.0
+// The scheduler: which thread a hart runs next, and where a ready thread goes.
+#include "sched/scheduler.h"
+
+#include "arch/arch.h"
+#include "arch_inline.h"
+#include "core/hart.h"
+#include "core/interrupts.h"
+#include "core/log.h"
+#include "core/panic.h"
+#include "object/process.h"
+#include "object/reclaim.h"
+#include "sched/thread.h"
+
+// Destruction steps that a tick may run while threads wait for the hart, and that idling may.
+#define RECLAIM_STEPS_TICK 4u
+#define RECLAIM_STEPS_IDLE 8u
+
+#define CLASS_IDLE (-1)
+
+static uint8_t class_of(const struct thread *thread)
+{
+    return atomic_load_explicit(&thread->class, memory_order_relaxed);
+}
+
+bool scheduler_may_run(const struct thread *thread, uint32_t hart_bit)
+{
+    uint32_t affinity = atomic_load_explicit(&thread->affinity, memory_order_relaxed);
+    return (affinity & hart_bit) != 0 || (affinity & hart_online_mask()) == 0;
+}
+
+static int32_t running_class(const struct hart *hart)
+{
+    return atomic_load_explicit(&hart->running_class, memory_order_relaxed);
+}
+
+static bool is_online(const struct hart *hart)
+{
+    return atomic_load_explicit(&hart->state, memory_order_relaxed) == NX_HART_ONLINE;
+}
+
+// The hart whose queue a ready thread joins: the last one it ran on if idle, else an idle one, else
+// the last one again, else any that is allowed and online.
+static struct hart *choose_hart(const struct thread *thread)
+{
+    uint32_t online = hart_online_mask();
+    struct hart *fallback = hart_self();
+    struct hart *home = &harts[thread->home];
+    bool home_allowed = (online & hart_bit(home)) != 0 && scheduler_may_run(thread, hart_bit(home));
+    if (home_allowed) {
+        fallback = home;
+        if (running_class(home) == CLASS_IDLE)
+            return home;
+    }
+    for (uint32_t i = 0; i < hart_count(); i++) {
+        struct hart *hart = &harts[i];
+        if ((online & hart_bit(hart)) == 0 || !scheduler_may_run(thread, hart_bit(hart)))
+            continue;
+        if (running_class(hart) == CLASS_IDLE)
+            return hart;
+        if (!home_allowed)
+            fallback = hart;
+    }
+    return fallback;
+}
+
+// Tells `hart` that its queue has a thread of `class`, if it should look before its next tick.
+static void notify_hart(struct hart *hart, int32_t class)
+{
+    if (hart == hart_self()) {
+        if (class > running_class(hart))
+            hart->reschedule = true;
+        if (hart->tick_deadline == ARCH_TIMER_NEVER)
+            hart->tick_deadline = arch_time() + timer_ticks_from_nanoseconds(TIMER_TICK_NANOSECONDS);
+        return;
+    }
+    // Full fence: the push comes before the look at what that hart runs. Pairs with the fence in
+    // idle_until_work.
+    atomic_thread_fence(memory_order_seq_cst);
+    if (class > running_class(hart) &&
+        hart_send_ipi(hart->index, IPI_RESCHEDULE) == NX_ERR_BAD_STATE)
+        scheduler_evacuate(hart); // it went offline after it was chosen
+}
+
+static void push_to(struct hart *hart, struct thread *thread)
+{
+    int32_t class = class_of(thread);
+    thread_set_state(thread, THREAD_RUNNABLE);
+    run_queue_push(&hart->run_queue, thread, false);
+    // The queue owns the thread from here on.
+    notify_hart(hart, class);
+}
+
+void scheduler_make_ready(struct thread *thread)
+{
+    timer_cancel(thread);
+    push_to(choose_hart(thread), thread);
+}
+
+// Books the time since the last dispatch on the thread that had the hart.
+static void account(struct hart *hart, struct thread *thread)
+{
+    uint64_t now = arch_time();
+    if (thread != NULL)
+        atomic_fetch_add_explicit(&thread->process->run_time, now - hart->dispatched_at,
+                                  memory_order_relaxed);
+    hart->dispatched_at = now;
+}
+
+void scheduler_switch_to(struct thread *next)
+{
+    struct hart *hart = hart_self();
+    struct address_space *space = &next->process->space;
+    thread_set_state(next, THREAD_RUNNING);
+    next->home = hart->index.value;
+    hart->current = next;
+    hart->switches++;
+    atomic_store_explicit(&hart->running_class, class_of(next), memory_order_relaxed);
+    if (hart->space != space) {
+        hart->space = space;
+        address_space_activate(space, hart);
+    }
+    arch_thread_switch(NULL, next);
+}
+
+static struct thread *steal(struct hart *hart)
+{
+    for (uint32_t step = 1; step < hart_count(); step++) {
+        struct hart *victim = &harts[(hart->index.value + step) % hart_count()];
+        if (atomic_load_explicit(&victim->run_queue.length, memory_order_relaxed) == 0)
+            continue;
+        // Failing to find a thread that may move here is the usual answer, not an error.
+        if (scheduler_steal(hart, victim, RUN_QUEUE_STEAL_MAX, NX_CLASS_COUNT - 1) == NX_OK)
+            return run_queue_pop(&hart->run_queue);
+    }
+    return NULL;
+}
+
+enum nx_status scheduler_steal(struct hart *thief, struct hart *victim, uint32_t maximum,
+                               uint32_t ceiling)
+{
+    struct thread_queue taken = {0};
+    enum nx_status status = run_queue_steal(&victim->run_queue, hart_bit(thief), maximum,
+                                            (enum nx_class)ceiling, &taken);
+    if (status != NX_OK)
+        return status;
+    struct thread *thread;
+    while ((thread = thread_queue_pop_front(&taken)) != NULL) {
+        thief->steals++;
+        run_queue_push(&thief->run_queue, thread, false);
+    }
+    return NX_OK;
+}
+
+// A popped thread that may not run here any more (its affinity changed) moves on.
+static struct thread *next_thread(struct hart *hart)
+{
+    for (;;) {
+        struct thread *thread = run_queue_pop(&hart->run_queue);
+        if (thread == NULL)
+            return steal(hart);
+        if (scheduler_may_run(thread, hart_bit(hart)))
+            return thread;
+        push_to(choose_hart(thread), thread);
+    }
+}
+
+static bool tick_wanted(const struct hart *hart)
+{
+    return hart->ticks < TIMER_PROOF_TICKS || hart->current != NULL || reclaim_is_pending();
+}
+
+// Keeps the tick running while there is a reason for it, then arms the timer.
+static void update_timer(struct hart *hart)
+{
+    if (!tick_wanted(hart))
+        hart->tick_deadline = ARCH_TIMER_NEVER;
+    else if (hart->tick_deadline == ARCH_TIMER_NEVER)
+        hart->tick_deadline = arch_time() + timer_ticks_from_nanoseconds(TIMER_TICK_NANOSECONDS);
+    timer_rearm();
+}
+
+static struct thread *idle_until_work(struct hart *hart)
+{
+    struct thread *thread = NULL;
+    hart->current = NULL;
+    // The hart must not keep a dying process's table in use while it sleeps.
+    hart->space = NULL;
+    arch_space_activate(NULL);
+    arch_thread_switch(NULL, NULL);
+    while (thread == NULL) {
+        reclaim_pass(hart);
+        bool more = reclaim_run(RECLAIM_STEPS_IDLE);
+        atomic_store_explicit(&hart->running_class, CLASS_IDLE, memory_order_relaxed);
+        // Full fence: `idle` is announced before the queue is looked at. Pairs with notify_hart.
+        atomic_thread_fence(memory_order_seq_cst);
+        thread = next_thread(hart);
+        if (thread != NULL)
+            break;
+        update_timer(hart);
+        if (!more) {
+            uint64_t start = arch_time();
+            reclaim_rest_begin(hart);
+            arch_wait_for_interrupt();
+            reclaim_rest_end(hart);
+            hart->idle_time += arch_time() - start;
+        }
+        interrupts_handle_pending();
+    }
+    return thread;
+}
+
+bool scheduler_has_more_urgent(const struct hart *hart, const struct thread *thread)
+{
+    uint32_t bitmap = atomic_load_explicit(&hart->run_queue.bitmap, memory_order_relaxed);
+    return bitmap >> (class_of(thread) + 1) != 0;
+}
+
+void scheduler_run_next(void)
+{
+    struct hart *hart = hart_self();
+    account(hart, hart->current);
+    hart->reschedule = false;
+    struct thread *next = next_thread(hart);
+    if (next == NULL) {
+        next = idle_until_work(hart);
+        hart->dispatched_at = arch_time();
+    }
+    scheduler_switch_to(next);
+    update_timer(hart);
+}
+
+void scheduler_yield(struct hart *target)
+{
+    struct hart *hart = hart_self();
+    struct thread *current = hart->current;
+    if (!is_online(target) || !scheduler_may_run(current, hart_bit(target)))
+        target = hart;
+    account(hart, current);
+    hart->current = NULL;
+    push_to(target, current);
+    scheduler_run_next();
+}
+
+void scheduler_preempt(void)
+{
+    struct hart *hart = hart_self();
+    struct thread *current = hart->current;
+    hart->reschedule = false;
+    enum nx_class floor = (enum nx_class)(class_of(current) + (hart->slice_over ? 0 : 1));
+    hart->slice_over = false;
+    if (floor >= NX_CLASS_COUNT && scheduler_may_run(current, hart_bit(hart)))
+        return;
+    if (!scheduler_may_run(current, hart_bit(hart))) {
+        scheduler_yield(hart);
+        return;
+    }
+    struct thread *next = run_queue_pop_at_least(&hart->run_queue, floor);
+    if (next == NULL)
+        return;
+    account(hart, current);
+    push_to(hart, current);
+    scheduler_switch_to(next);
+    hart->reschedule = false;
+    update_timer(hart);
+}
+
+static void count_tick(struct hart *hart, uint64_t now)
+{
+    uint64_t period = timer_ticks_from_nanoseconds(TIMER_TICK_NANOSECONDS);
+    hart->ticks++;
+    if (hart->ticks == TIMER_PROOF_TICKS)
+        log_line("neuron: hart%u tick n=%u", hart->index.value, TIMER_PROOF_TICKS);
+    hart->tick_deadline = now + period;
+    hart->slice_over = true;
+    hart->reschedule = true;
+    reclaim_nudge();
+    if (hart->current != NULL)
+        (void)reclaim_run(RECLAIM_STEPS_TICK);
+}
+
+static void expire_deadlines(uint64_t now)
+{
+    uint64_t sequence;
+    struct thread *thread;
+    while ((thread = timer_pop_expired(now, &sequence)) != NULL)
+        // A thread that was woken meanwhile is not ours to wake.
+        (void)thread_cancel(thread, sequence, NX_ERR_TIMED_OUT);
+}
+
+void scheduler_timer_interrupt(void)
+{
+    struct hart *hart = hart_self();
+    uint64_t now = arch_time();
+    hart->timer_interrupts++;
+    hart->armed_deadline = 0; // the hardware must be armed anew: its interrupt is level-triggered
+    if (hart->tick_deadline <= now)
+        count_tick(hart, now);
+    expire_deadlines(now);
+    update_timer(hart);
+}
+
+void scheduler_evacuate(struct hart *hart)
+{
+    struct thread *thread;
+    while ((thread = run_queue_pop(&hart->run_queue)) != NULL)
+        push_to(choose_hart(thread), thread);
+}

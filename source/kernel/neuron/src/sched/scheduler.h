@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+// The scheduler: which thread a hart runs next, and where a ready thread goes.
+//
+// Each hart schedules itself from its own run queue; an idle hart steals a bounded number from
+// others, and sleeps in wfi when there is nothing. A thread made ready goes back to the hart it ran
+// on if that one is idle or nothing else is, so that caches stay warm; an idle hart within its
+// affinity otherwise. Only a hart that is idle or runs something less urgent gets an IPI.
+//
+// Why an idle hart misses nothing: it announces that it is idle (running_class = -1), fences, looks
+// at its queue and mailbox once more, then sleeps; wfi returns at once if an interrupt already
+// pends. Whoever pushes a thread fences after the push and then reads running_class, so at least one
+// of the two sees the other.
+#ifndef NEURON_SCHEDULER_H
+#define NEURON_SCHEDULER_H
+
+#include "core/types.h"
+
+struct hart;
+struct thread;
+
+// The caller owns `thread`; afterwards a run queue does, and its hart is told. `status` style results
+// are already in the frame.
+void scheduler_make_ready(struct thread *thread);
+
+// Runs `next`, which the caller owns, on this hart in place of the current thread, which the caller
+// has already given away (it waits, is queued or dead).
+void scheduler_switch_to(struct thread *next);
+
+// Chooses and switches to the next thread after the current one was given away; idles until there
+// is one.
+void scheduler_run_next(void);
+
+// Puts the current thread at the back of its queue and runs the next one. `target` names a hart to
+// which the current thread moves when its affinity allows, or is this hart.
+void scheduler_yield(struct hart *target);
+
+// Before the kernel is left: gives way to a more urgent thread, or to an equal one after a tick.
+void scheduler_preempt(void);
+
+// This hart's tick: counts it, expires deadlines, rotates the queue, reclaims.
+void scheduler_timer_interrupt(void);
+
+// Whether `thread` may run on the hart with this bit: its affinity, or anywhere when no hart of its
+// affinity is online.
+bool scheduler_may_run(const struct thread *thread, uint32_t hart_bit);
+
+// Whether this hart's queue holds a thread of a higher class than `thread`; a hint, without a lock.
+bool scheduler_has_more_urgent(const struct hart *hart, const struct thread *thread);
+
+// Moves all threads of a queue whose hart is no longer online to other harts.
+void scheduler_evacuate(struct hart *hart);
+
+// Takes up to `maximum` threads from `victim` for `thief`. Errors as run_queue_steal. On success the
+// threads are in the thief's queue.
+NX_MUST_CHECK enum nx_status scheduler_steal(struct hart *thief, struct hart *victim,
+                                             uint32_t maximum, uint32_t ceiling);
+
+#endif

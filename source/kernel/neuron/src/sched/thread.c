@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: Apache-2.0
+// Threads: state, ownership, blocking and the one door out of every wait.
+#include "sched/thread.h"
+
+#include "arch_inline.h"
+#include "core/hart.h"
+#include "core/panic.h"
+#include "ipc/endpoint.h"
+#include "ipc/notification.h"
+#include "mm/memory.h"
+#include "object/process.h"
+#include "object/reclaim.h"
+#include "sched/scheduler.h"
+
+static _Atomic uint64_t next_thread_id = 1;
+
+void thread_set_state(struct thread *thread, enum thread_state state)
+{
+    uint64_t wait = atomic_load_explicit(&thread->wait, memory_order_relaxed);
+    atomic_store_explicit(&thread->wait, (wait & ~THREAD_STATE_MASK) | (uint64_t)state,
+                          memory_order_relaxed);
+}
+
+void thread_begin_wait(struct thread *thread, enum thread_state state, struct object *object)
+{
+    uint64_t wait = atomic_load_explicit(&thread->wait, memory_order_relaxed);
+    uint64_t sequence = thread_sequence_of(wait) + 1;
+    atomic_store_explicit(&thread->waiting_on, object, memory_order_relaxed);
+    // Sequentially consistent: published before the waiter's re-check of `pending` or of a bound
+    // notification's bits. Pairs with the setting of those before a waker reads this word. Release
+    // is implied: a claimer sees the frame and everything else of the thread.
+    atomic_store_explicit(&thread->wait, sequence << THREAD_SEQUENCE_SHIFT | (uint64_t)state,
+                          memory_order_seq_cst);
+}
+
+void thread_recheck_kill(struct thread *thread)
+{
+    if (atomic_load_explicit(&thread->pending, memory_order_seq_cst) == 0)
+        return;
+    uint64_t wait = atomic_load_explicit(&thread->wait, memory_order_relaxed);
+    (void)thread_cancel(thread, thread_sequence_of(wait), NX_ERR_CANCELLED);
+}
+
+bool thread_claim(struct thread *thread, enum thread_state state, uint64_t sequence)
+{
+    uint64_t expected = sequence << THREAD_SEQUENCE_SHIFT | (uint64_t)state;
+    uint64_t claimed = sequence << THREAD_SEQUENCE_SHIFT | (uint64_t)THREAD_RUNNABLE;
+    // Acquire: the claimer sees all that the thread did before it published its wait.
+    return atomic_compare_exchange_strong_explicit(&thread->wait, &expected, claimed,
+                                                   memory_order_acquire, memory_order_relaxed);
+}
+
+enum nx_status thread_create(struct process *process, vaddr_t entry, uint64_t stack,
+                             uint64_t argument, uint64_t thread_pointer, struct memory *page_memory,
+                             uint64_t page_offset, struct thread **thread)
+{
+    void *page;
+    enum nx_status status = memory_page_pointer(page_memory, page_offset, &page);
+    if (status != NX_OK)
+        return status;
+    struct object *object;
+    status = object_create(process, NX_OBJECT_THREAD, sizeof(struct thread), &object);
+    if (status != NX_OK)
+        return status;
+    struct thread *created = CONTAINER_OF(object, struct thread, object);
+    if (!object_try_acquire(&page_memory->object)) {
+        object_discard(object);
+        return NX_ERR_BAD_HANDLE;
+    }
+    created->page = page;
+    created->page_memory = page_memory;
+    created->process = process;
+    created->id = atomic_fetch_add_explicit(&next_thread_id, 1, memory_order_relaxed);
+    created->home = hart_self()->index.value;
+    atomic_init(&created->affinity, (1u << NX_HARTS_MAX) - 1);
+    uint8_t class = NX_CLASS_NORMAL;
+    if (process->highest_class < class)
+        class = (uint8_t)process->highest_class;
+    atomic_init(&created->class, class);
+    arch_thread_init(created, entry, stack, argument, thread_pointer);
+    status = process_add_thread(process, created);
+    if (status != NX_OK) {
+        object_release(&page_memory->object);
+        object_discard(object);
+        return status;
+    }
+    object_acquire(&process->object);
+    // The process's own reference, for as long as the thread is listed there.
+    object_acquire(&created->object);
+    *thread = created;
+    return NX_OK;
+}
+
+enum nx_status thread_start(struct thread *thread)
+{
+    uint64_t expected = THREAD_NEW;
+    if (!atomic_compare_exchange_strong_explicit(&thread->wait, &expected, THREAD_RUNNABLE,
+                                                 memory_order_acquire, memory_order_relaxed))
+        return NX_ERR_BAD_STATE;
+    scheduler_make_ready(thread);
+    return NX_OK;
+}
+
+// Takes the thread out of the queue it waits in, under the lock of the object it waits on. False if
+// the wait `wait` is over by then.
+static bool take_from_object(struct thread *thread, uint64_t wait)
+{
+    struct object *object = atomic_load_explicit(&thread->waiting_on, memory_order_relaxed);
+    if (object == NULL)
+        return false;
+    struct lock *lock = object->type == NX_OBJECT_ENDPOINT
+                            ? &CONTAINER_OF(object, struct endpoint, object)->lock
+                            : &CONTAINER_OF(object, struct notification, object)->lock;
+    lock_acquire(lock);
+    // The wait word cannot change to or from a queued state without this lock, if it is the lock of
+    // the object that the thread waits on now.
+    bool same = atomic_load_explicit(&thread->wait, memory_order_acquire) == wait &&
+                atomic_load_explicit(&thread->waiting_on, memory_order_relaxed) == object;
+    if (same) {
+        if (object->type == NX_OBJECT_ENDPOINT)
+            endpoint_remove_waiter(CONTAINER_OF(object, struct endpoint, object), thread);
+        else
+            notification_remove_waiter(CONTAINER_OF(object, struct notification, object), thread);
+        thread_set_state(thread, THREAD_RUNNABLE);
+    }
+    lock_release(lock);
+    return same;
+}
+
+bool thread_cancel(struct thread *thread, uint64_t sequence, enum nx_status status)
+{
+    for (;;) {
+        uint64_t wait = atomic_load_explicit(&thread->wait, memory_order_seq_cst);
+        if (thread_sequence_of(wait) != sequence)
+            return false;
+        bool taken;
+        switch (thread_state_of(wait)) {
+        case THREAD_CALLING:
+        case THREAD_RECEIVING:
+        case THREAD_WAITING:
+            taken = take_from_object(thread, wait);
+            break;
+        case THREAD_AWAITING_REPLY:
+        case THREAD_SLEEPING:
+            taken = thread_claim(thread, thread_state_of(wait), sequence);
+            break;
+        default:
+            return false;
+        }
+        if (taken)
+            break;
+    }
+    if (thread->faulted) {
+        thread->faulted = false;
+        // A fault that nobody will answer any more, unless the process is being killed already.
+        if (atomic_load_explicit(&thread->pending, memory_order_relaxed) == 0)
+            process_kill(thread->process, NX_EXIT_FAULTED);
+    } else {
+        arch_set_status(thread, status);
+        arch_set_info(thread, 0);
+    }
+    scheduler_make_ready(thread);
+    return true;
+}
+
+void thread_kill(struct thread *thread)
+{
+    // Sequentially consistent: set before the state is read. Pairs with thread_begin_wait.
+    atomic_fetch_or_explicit(&thread->pending, THREAD_PENDING_KILL, memory_order_seq_cst);
+    uint64_t wait = atomic_load_explicit(&thread->wait, memory_order_seq_cst);
+    if (thread_state_of(wait) == THREAD_NEW) {
+        // Nobody else may ever start it: run it once, so that it ends in its own context.
+        if (thread_start(thread) == NX_OK)
+            return;
+    }
+    if (thread_cancel(thread, thread_sequence_of(wait), NX_ERR_CANCELLED))
+        return;
+    // Running or runnable. If it runs elsewhere, make that hart enter the kernel; a hart that has
+    // gone offline meanwhile runs nothing.
+    for (uint32_t i = 0; i < hart_count(); i++)
+        if (&harts[i] != hart_self() && harts[i].current == thread &&
+            hart_send_ipi(harts[i].index, IPI_RESCHEDULE) == NX_ERR_BAD_STATE)
+            break;
+}
+
+void thread_end_current(void)
+{
+    struct hart *hart = hart_self();
+    struct thread *thread = hart->current;
+    if (thread->caller != NULL) {
+        reply_abandon(&thread->caller->object, thread->caller_sequence);
+        object_release(&thread->caller->object);
+        thread->caller = NULL;
+    }
+    notification_bind_thread(NULL, thread);
+    struct process *process = thread->process;
+    lock_acquire(&process->lock);
+    struct notification *notification = thread->exit_notification;
+    thread->exit_notification = NULL;
+    atomic_store_explicit(&thread->wait, THREAD_DEAD, memory_order_relaxed);
+    lock_release(&process->lock);
+    hart->current = NULL;
+    // The hart gives the dead thread's address space up now: cleanup may begin on another hart.
+    hart->space = NULL;
+    arch_space_activate(NULL);
+    if (notification != NULL) {
+        notification_signal(notification, thread->exit_bits);
+        object_release(&notification->object);
+    }
+    process_remove_thread(process, thread);
+    object_release(&thread->object);
+}
+
+enum nx_status thread_bind_exit(struct thread *thread, struct notification *notification,
+                                uint64_t bits)
+{
+    if (notification != NULL && !object_try_acquire(&notification->object))
+        return NX_ERR_BAD_HANDLE;
+    lock_acquire(&thread->process->lock);
+    struct notification *old = thread->exit_notification;
+    bool dead = thread_state_of(atomic_load_explicit(&thread->wait, memory_order_relaxed)) ==
+                THREAD_DEAD;
+    thread->exit_notification = dead ? NULL : notification;
+    thread->exit_bits = bits;
+    lock_release(&thread->process->lock);
+    if (old != NULL)
+        object_release(&old->object);
+    if (dead && notification != NULL) {
+        notification_signal(notification, bits);
+        object_release(&notification->object);
+    }
+    return NX_OK;
+}
+
+enum destroy_result thread_destroy_step(struct object *object)
+{
+    struct thread *thread = CONTAINER_OF(object, struct thread, object);
+    arch_thread_forget_fpu(thread);
+    object_release(&thread->page_memory->object);
+    object_release(&thread->process->object);
+    return DESTROY_FREE;
+}

@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+// Deadlines: a pairing heap per hart, and the one function that arms the hart's timer.
+#include "sched/timer.h"
+
+#include "arch/arch.h"
+#include "arch_inline.h"
+#include "core/hart.h"
+#include "core/machine.h"
+#include "core/panic.h"
+#include "sched/thread.h"
+
+#define NANOSECONDS_PER_SECOND 1000000000ull
+
+uint64_t timer_ticks_from_nanoseconds(uint64_t nanoseconds)
+{
+    uint64_t seconds = nanoseconds / NANOSECONDS_PER_SECOND;
+    uint64_t rest = nanoseconds % NANOSECONDS_PER_SECOND;
+    uint64_t whole;
+    uint64_t part;
+    if (__builtin_mul_overflow(seconds, machine.timebase_hz, &whole) ||
+        __builtin_mul_overflow(rest, machine.timebase_hz, &part))
+        return ARCH_TIMER_NEVER;
+    part = (part + NANOSECONDS_PER_SECOND - 1) / NANOSECONDS_PER_SECOND;
+    uint64_t ticks;
+    if (__builtin_add_overflow(whole, part, &ticks))
+        return ARCH_TIMER_NEVER;
+    return ticks;
+}
+
+void timer_heap_init(struct timer_heap *heap)
+{
+    lock_init(&heap->lock, LOCK_RANK_TIMER);
+    heap->root = NULL;
+    atomic_store_explicit(&heap->earliest, ARCH_TIMER_NEVER, memory_order_relaxed);
+}
+
+// Joins two heaps; either may be NULL.
+static struct timer_node *meld(struct timer_node *one, struct timer_node *other)
+{
+    if (one == NULL)
+        return other;
+    if (other == NULL)
+        return one;
+    if (other->deadline < one->deadline) {
+        struct timer_node *swap = one;
+        one = other;
+        other = swap;
+    }
+    other->sibling = one->child;
+    if (one->child != NULL)
+        one->child->previous = other;
+    other->previous = one;
+    one->child = other;
+    one->sibling = NULL;
+    one->previous = NULL;
+    return one;
+}
+
+// Joins a list of siblings into one heap: pairwise from the left, then from the right.
+static struct timer_node *meld_siblings(struct timer_node *first)
+{
+    struct timer_node *pairs = NULL; // chained through `previous`
+    while (first != NULL) {
+        struct timer_node *one = first;
+        struct timer_node *other = one->sibling;
+        first = other != NULL ? other->sibling : NULL;
+        one->sibling = NULL;
+        one->previous = NULL;
+        if (other != NULL) {
+            other->sibling = NULL;
+            other->previous = NULL;
+        }
+        struct timer_node *pair = meld(one, other);
+        pair->previous = pairs;
+        pairs = pair;
+    }
+    struct timer_node *root = NULL;
+    while (pairs != NULL) {
+        struct timer_node *rest = pairs->previous;
+        pairs->previous = NULL;
+        root = meld(root, pairs);
+        pairs = rest;
+    }
+    return root;
+}
+
+static void publish_earliest(struct timer_heap *heap)
+{
+    uint64_t earliest = heap->root != NULL ? heap->root->deadline : ARCH_TIMER_NEVER;
+    atomic_store_explicit(&heap->earliest, earliest, memory_order_relaxed);
+}
+
+// Takes a node out of its heap. Caller holds the heap's lock.
+static void remove_locked(struct timer_heap *heap, struct timer_node *node)
+{
+    struct timer_node *children = meld_siblings(node->child);
+    if (node == heap->root) {
+        heap->root = children;
+    } else {
+        if (node->previous->child == node)
+            node->previous->child = node->sibling;
+        else
+            node->previous->sibling = node->sibling;
+        if (node->sibling != NULL)
+            node->sibling->previous = node->previous;
+        heap->root = meld(heap->root, children);
+    }
+    node->child = NULL;
+    node->sibling = NULL;
+    node->previous = NULL;
+    publish_earliest(heap);
+}
+
+static struct hart *node_hart(struct timer_node *node)
+{
+    return atomic_load_explicit(&node->hart, memory_order_acquire);
+}
+
+static void set_node_hart(struct timer_node *node, struct hart *hart)
+{
+    // Release: whoever sees the node out of a heap sees what the remover read before.
+    atomic_store_explicit(&node->hart, hart, memory_order_release);
+}
+
+void timer_start(struct thread *thread, uint64_t deadline)
+{
+    struct hart *hart = hart_self();
+    struct timer_node *node = &thread->timer;
+    ASSERT(node_hart(node) == NULL);
+    node->deadline = deadline;
+    thread->timer_sequence =
+        thread_sequence_of(atomic_load_explicit(&thread->wait, memory_order_relaxed)) + 1;
+    lock_acquire(&hart->timers.lock);
+    hart->timers.root = meld(hart->timers.root, node);
+    set_node_hart(node, hart);
+    publish_earliest(&hart->timers);
+    lock_release(&hart->timers.lock);
+}
+
+void timer_cancel(struct thread *thread)
+{
+    struct timer_node *node = &thread->timer;
+    // A node can move once between heaps (hart_stop), so look again under the lock.
+    struct hart *hart;
+    while ((hart = node_hart(node)) != NULL) {
+        lock_acquire(&hart->timers.lock);
+        bool here = node_hart(node) == hart;
+        if (here) {
+            remove_locked(&hart->timers, node);
+            set_node_hart(node, NULL);
+        }
+        lock_release(&hart->timers.lock);
+        if (here)
+            return;
+    }
+}
+
+struct thread *timer_pop_expired(uint64_t now, uint64_t *sequence)
+{
+    struct timer_heap *heap = &hart_self()->timers;
+    struct thread *thread = NULL;
+    if (atomic_load_explicit(&heap->earliest, memory_order_relaxed) > now)
+        return NULL;
+    lock_acquire(&heap->lock);
+    struct timer_node *node = heap->root;
+    if (node != NULL && node->deadline <= now) {
+        thread = CONTAINER_OF(node, struct thread, timer);
+        // Read before the node leaves the heap: afterwards the thread may begin another wait.
+        *sequence = thread->timer_sequence;
+        remove_locked(heap, node);
+        set_node_hart(node, NULL);
+    }
+    lock_release(&heap->lock);
+    return thread;
+}
+
+void timer_rearm(void)
+{
+    struct hart *hart = hart_self();
+    uint64_t deadline = atomic_load_explicit(&hart->timers.earliest, memory_order_relaxed);
+    if (hart->tick_deadline < deadline)
+        deadline = hart->tick_deadline;
+    if (deadline == hart->armed_deadline)
+        return;
+    hart->armed_deadline = deadline;
+    if (arch_timer_arm(deadline) != NX_OK)
+        panic("hart%u: the firmware refused to arm the timer", hart->index.value);
+}
+
+void timer_move_all(struct hart *source, struct hart *target)
+{
+    // Both locks, so that a canceller never finds a node that is in neither heap.
+    lock_acquire_pair(&source->timers.lock, &target->timers.lock);
+    while (source->timers.root != NULL) {
+        struct timer_node *node = source->timers.root;
+        remove_locked(&source->timers, node);
+        target->timers.root = meld(target->timers.root, node);
+        set_node_hart(node, target);
+    }
+    publish_earliest(&target->timers);
+    lock_release_pair(&source->timers.lock, &target->timers.lock);
+}
