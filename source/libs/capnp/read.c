@@ -22,24 +22,6 @@ static uint32_t pointer_list_size(uint64_t word)
     return (uint32_t)(word >> 35);
 }
 
-enum nx_status capnp_reader_init(struct capnp_reader *reader, const void *bytes, size_t length)
-{
-    if (bytes == NULL || (uintptr_t)bytes % CAPNP_WORD_BYTES != 0)
-        return NX_ERR_INVALID_ARGUMENT;
-    if (length < CAPNP_WORD_BYTES || length % CAPNP_WORD_BYTES != 0)
-        return NX_ERR_TRUNCATED;
-    if (length > CAPNP_LIST_COUNT_MAX)
-        return NX_ERR_TOO_LARGE;
-    uint32_t word_count = (uint32_t)(length / CAPNP_WORD_BYTES);
-    uint64_t traversal = (uint64_t)word_count * CAPNP_TRAVERSAL_FACTOR;
-    *reader = (struct capnp_reader){
-        .words = bytes,
-        .word_count = word_count,
-        .traversal_left = traversal < UINT32_MAX ? (uint32_t)traversal : UINT32_MAX,
-    };
-    return NX_OK;
-}
-
 // Elements that take no room are paid for one by one: otherwise a word could claim 2^29 of them.
 static enum nx_status charge_empty_elements(struct capnp_reader *message, uint32_t count)
 {

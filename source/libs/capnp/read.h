@@ -61,8 +61,24 @@ struct capnp_list {
 // Starts reading the message of `length` bytes at `bytes`, which must be 8-byte aligned
 // (NX_ERR_INVALID_ARGUMENT). NX_ERR_TRUNCATED: no root pointer, or not whole words.
 // NX_ERR_TOO_LARGE: more than 2^29 bytes.
-NX_MUST_CHECK enum nx_status capnp_reader_init(struct capnp_reader *reader, const void *bytes,
-                                               size_t length);
+static inline NX_MUST_CHECK enum nx_status capnp_reader_init(struct capnp_reader *reader,
+                                                             const void *bytes, size_t length)
+{
+    if (bytes == NULL || (uintptr_t)bytes % CAPNP_WORD_BYTES != 0)
+        return NX_ERR_INVALID_ARGUMENT;
+    if (length < CAPNP_WORD_BYTES || length % CAPNP_WORD_BYTES != 0)
+        return NX_ERR_TRUNCATED;
+    if (length > CAPNP_LIST_COUNT_MAX)
+        return NX_ERR_TOO_LARGE;
+    uint32_t word_count = (uint32_t)(length / CAPNP_WORD_BYTES);
+    uint64_t traversal = (uint64_t)word_count * CAPNP_TRAVERSAL_FACTOR;
+    *reader = (struct capnp_reader){
+        .words = bytes,
+        .word_count = word_count,
+        .traversal_left = traversal < UINT32_MAX ? (uint32_t)traversal : UINT32_MAX,
+    };
+    return NX_OK;
+}
 
 // Reads the list at `pointer`, a word of the message, as a list of `expected` elements. A list of
 // structs may be read as a list of its first field and the other way round, except for bits.

@@ -188,6 +188,9 @@ static void test_a_composite_tag_that_does_not_match_its_list_is_a_bad_format(vo
     assert_int_equal(
         FOLLOW(STRUCTS, list_pointer(0, 7, 2), struct_pointer(-1, 0xffff, 0xffff), 0, 0),
         NX_ERR_BAD_FORMAT);
+    // 2^29 structs of 8 words: 2^32 words, which 32 bits hold as 0.
+    assert_int_equal(FOLLOW(STRUCTS, list_pointer(0, 7, 1), struct_pointer(0x20000000, 8, 0), 0),
+                     NX_ERR_BAD_FORMAT);
     assert_int_equal(FOLLOW(STRUCTS, list_pointer(0, 7, 1), list_pointer(0, 5, 1), 0),
                      NX_ERR_BAD_FORMAT);
 }
