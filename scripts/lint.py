@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -52,9 +53,9 @@ def run(*command: str) -> subprocess.CompletedProcess[str]:
 @cache
 def all_files() -> tuple[str, ...]:
     """Every file of the checkout that is not ignored, relative to its top."""
-    listed = run("git", "ls-files", "--cached", "--others", "--exclude-standard")
-    if listed.returncode == 0:
-        names = listed.stdout.splitlines()
+    is_checkout = (ROOT / ".git").exists() and shutil.which("git") is not None
+    if is_checkout:
+        names = run("git", "ls-files", "--cached", "--others", "--exclude-standard").stdout.splitlines()
     else:
         names = [
             path.relative_to(ROOT).as_posix()
@@ -103,14 +104,19 @@ def check_format() -> list[str]:
 def check_tidy() -> list[str]:
     """clang-tidy on the sources of the native build: libraries, drivers, host tools."""
     wanted = {
-        command["file"]
+        command["file"]: command
         for command in compile_commands()
         if not is_cross(command) and command["file"].startswith("source/") and command["file"].endswith(".c")
     }
+    # Its own database: Meson's also has each file's cross command, which clang does not understand.
+    database = BUILD / "lint"
+    database.mkdir(exist_ok=True)
+    entries = [command | {"file": str(ROOT / name)} for name, command in sorted(wanted.items())]
+    (database / "compile_commands.json").write_text(json.dumps(entries))
 
     def tidy(name: str) -> list[str]:
-        result = run("clang-tidy", "--quiet", "-p", str(BUILD), "--extra-arg=-Wno-unknown-warning-option", name)
-        return diagnostics(result.stdout)
+        result = run("clang-tidy", "--quiet", "-p", str(database), "--extra-arg=-Wno-unknown-warning-option", name)
+        return [line.removeprefix(f"{ROOT}/").replace("../source/", "source/") for line in diagnostics(result.stdout)]
 
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         return sorted({finding for found in pool.map(tidy, sorted(wanted)) for finding in found})
@@ -136,7 +142,7 @@ def check_headers_alone() -> list[str]:
         if command is None:
             return []
         result = subprocess.run(
-            [*command, "-fsyntax-only", "-Wno-unused-function", "-x", "c", "-include", str(ROOT / name), os.devnull],
+            [*command, "-fsyntax-only", "-Wno-unused-function", "-x", "c", "-include", spelling(name), os.devnull],
             cwd=BUILD,
             capture_output=True,
             text=True,
@@ -146,6 +152,12 @@ def check_headers_alone() -> list[str]:
 
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         return [finding for found in pool.map(compile_alone, files(".h")) for finding in found]
+
+
+def spelling(header: str) -> str:
+    """How to include a header: by its name in an include/ directory, where it may extend a system one."""
+    _, found, public = header.partition("/include/")
+    return public if found else str(ROOT / header)
 
 
 def compiler_for(header: str) -> list[str] | None:
@@ -167,14 +179,14 @@ def compiler_for(header: str) -> list[str] | None:
 
 @cache
 def include_graph() -> dict[str, list[tuple[int, str]]]:
-    """For each C file, the lines and targets of its quoted includes that are files of ours."""
+    """For each C file, the lines and targets of its includes that are files of ours."""
     headers = files(".h")
     graph: dict[str, list[tuple[int, str]]] = {}
     for name in files(".c", ".h", ".S"):
         found: list[tuple[int, str]] = []
         for number, line in enumerate(lines_of(name), start=1):
-            match = re.match(r'\s*#\s*include\s+["<]([^">]+)[">]', line)
-            target = match and resolve_include(name, match[1], headers)
+            match = re.match(r'\s*#\s*include\s+(?:"([^"]+)"|<(nexus/[^>]+)>)', line)
+            target = match and resolve_include(name, match[1] or match[2], headers)
             if target:
                 found.append((number, target))
         graph[name] = found

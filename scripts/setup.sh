@@ -11,13 +11,13 @@ set -eu
 build_packages='meson ninja-build pkgconf gcc g++ libc6-dev python3
     gcc-riscv64-unknown-elf binutils-riscv64-unknown-elf picolibc-riscv64-unknown-elf
     qemu-system-misc qemu-system-data opensbi device-tree-compiler
-    capnproto libcapnp-dev libcmocka-dev libfdt-dev erofs-utils'
-test_packages='python3-pexpect cpio'
+    capnproto libcapnp-dev libcmocka-dev libfdt-dev erofs-utils cpio'
+test_packages='python3-pexpect'
 dev_packages='gdb-multiarch clang clang-format clang-tidy libclang-rt-dev shellcheck'
 
 build_tools='meson ninja pkg-config gcc g++ python3 riscv64-unknown-elf-gcc riscv64-unknown-elf-ld
-    qemu-system-riscv64 dtc fdtput capnp mkfs.erofs'
-test_tools='cpio'
+    qemu-system-riscv64 dtc fdtput capnp mkfs.erofs cpio'
+test_tools=
 dev_tools='gdb-multiarch clang clang-format clang-tidy shellcheck'
 
 say() {

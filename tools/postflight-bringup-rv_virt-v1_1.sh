@@ -60,7 +60,7 @@ gate() {
 }
 
 "$root/scripts/setup.sh" build test
-"$root/nexus" build >/dev/null
+"$root/nexus" build
 profiles=0
 gate smp1 smp2 smp3 smp4 no-disk red-ipi red-hart red-timer red-disk red-byte nx-commands || profiles=1
 
