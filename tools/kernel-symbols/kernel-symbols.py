@@ -40,7 +40,7 @@ def read_functions(nm: str, kernel: str) -> tuple[dict[str, int], int, int]:
 
 
 def generate(nm: str, kernel: str, output: str) -> None:
-    functions, base, end = read_functions(nm, kernel)
+    functions, base, _ = read_functions(nm, kernel)
     by_address: dict[int, str] = {}
     for key, address in sorted(functions.items()):
         by_address.setdefault(address, key.split("@")[0])
@@ -54,9 +54,6 @@ def generate(nm: str, kernel: str, output: str) -> None:
     lines = [
         '\t.section .symbols, "a", @progbits',
         "\t.global symbol_count, symbol_offsets, symbol_name_starts, symbol_names",
-        "\t.global symbol_base, symbol_end",
-        f"\t.set symbol_base, {BASE}",
-        f"\t.set symbol_end, {BASE} + {end - base}",
         "\t.balign 4",
         f"symbol_count:\n\t.word {len(entries)}",
         "symbol_offsets:",

@@ -2,23 +2,24 @@
 // Looks an address up in the table that tools/kernel-symbols generates.
 #include "core/symbols.h"
 
-// Ascending offsets from symbol_base, and where in symbol_names each one's name starts. Addresses
-// from symbol_end on belong to nobody.
+// Ascending offsets from __text_start, and where in symbol_names each one's name starts.
 extern const uint32_t symbol_count;
 extern const uint32_t symbol_offsets[];
 extern const uint32_t symbol_name_starts[];
 extern const char symbol_names[];
-extern const char symbol_base[];
-extern const char symbol_end[];
+
+// kernel.ld
+extern const char __text_start[];
+extern const char __text_end[];
 
 const char *symbol_find(uint64_t pc, uint64_t *offset)
 {
-    const uint64_t base = (uint64_t)symbol_base;
+    const uint64_t base = (uint64_t)__text_start;
     uint32_t low = 0;
     uint32_t high = symbol_count;
 
     *offset = 0;
-    if (pc < base || pc >= (uint64_t)symbol_end) {
+    if (pc < base || pc >= (uint64_t)__text_end) {
         return "?";
     }
     // symbol_offsets[low - 1] <= pc - base < symbol_offsets[high]

@@ -65,6 +65,11 @@ enum nx_status arch_hart_start(struct hart *hart)
     return status;
 }
 
+enum nx_status arch_ipi_send(uint32_t mask)
+{
+    return sbi_send_ipi(mask);
+}
+
 enum nx_status arch_hart_stop(void)
 {
     return sbi_hsm_hart_stop();
