@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: Apache-2.0
+// Device discovery: the console by /chosen/stdout-path, the disk by looking into virtio windows.
+//
+// Where several virtio block devices exist, the one at the lowest address is the package disk.
+#include "machine.h"
+#include "fdt/fdt.h"
+#include "nexus/clock.h"
+#include "nexus/log.h"
+#include "nexus/memory.h"
+#include "nexus/process.h"
+
+// virtio 1.2, section 4.2.2: MMIO register offsets.
+#define VIRTIO_MMIO_MAGIC_VALUE 0x000u
+#define VIRTIO_MMIO_DEVICE_ID   0x008u
+#define VIRTIO_MMIO_STATUS      0x070u
+#define VIRTIO_MAGIC            0x74726976u
+#define VIRTIO_DEVICE_ID_BLOCK  2u // section 5
+
+#define RESET_PATIENCE (100 * NX_MILLISECOND)
+#define WINDOW_RIGHTS  (NX_PROT_READ | NX_PROT_WRITE)
+
+static struct device devices[DEVICE_COUNT];
+static struct dtb tree; // points into the mapped blob, which stays mapped
+static const char *bootargs = "";
+
+const struct device *machine_device(enum device_id id)
+{
+    return &devices[id];
+}
+
+const char *machine_bootargs(void)
+{
+    return bootargs;
+}
+
+static enum nx_status devicetree_open(void)
+{
+    const struct nx_start_info *start = nx_start();
+    uint64_t end = start->devicetree_offset + start->devicetree_bytes;
+    void *base;
+    enum nx_status status =
+        nx_map(nx_start_handle(NX_START_DEVICETREE), 0, NX_PAGE_ROUND_UP(end), NX_PROT_READ, &base);
+    if (status != NX_OK) {
+        return status;
+    }
+    return dtb_open(&tree, (const uint8_t *)base + start->devicetree_offset,
+                    start->devicetree_bytes);
+}
+
+// Window and interrupt of a node, as numbers.
+static enum nx_status node_read(struct dtb_node node, struct device *device)
+{
+    struct dtb_range range;
+    struct dtb_interrupt interrupt;
+    enum nx_status status = dtb_mmio(&tree, node, 0, &range);
+    if (status == NX_OK) {
+        status = dtb_first_interrupt(&tree, node, &interrupt);
+    }
+    if (status == NX_OK) {
+        *device = (struct device){
+            .base = range.base,
+            .size = NX_PAGE_ROUND_UP(range.size),
+            .interrupt_number = interrupt.cells[0],
+        };
+    }
+    return status;
+}
+
+static enum nx_status window_create(struct device *device)
+{
+    return nx_memory_device_create(nx_start_handle(NX_START_MACHINE), device->base, device->size,
+                                   &device->window);
+}
+
+// The interrupt object is what makes the device usable; it is created last.
+static enum nx_status device_claim(struct device *device)
+{
+    enum nx_status status = nx_interrupt_create(nx_start_handle(NX_START_MACHINE),
+                                                device->interrupt_number, &device->interrupt);
+    device->present = status == NX_OK;
+    return status;
+}
+
+static void uart_find(void)
+{
+    struct device *uart = &devices[DEVICE_UART];
+    struct dtb_node node = dtb_find_stdout(&tree);
+    if (!dtb_node_exists(node)) {
+        node = dtb_next_compatible(&tree, DTB_NODE_NONE, "ns16550a");
+    }
+    enum nx_status status = dtb_node_exists(node) ? node_read(node, uart) : NX_ERR_NOT_FOUND;
+    if (status == NX_OK) {
+        status = window_create(uart);
+    }
+    if (status == NX_OK) {
+        status = device_claim(uart);
+    }
+    if (status != NX_OK) {
+        nx_log("init: no console device reason=%s", nx_status_text(status));
+    }
+}
+
+static uint32_t register_read(const volatile void *window, uint32_t offset)
+{
+    return *(const volatile uint32_t *)((const volatile uint8_t *)window + offset);
+}
+
+// Looks into a virtio window, which stays created only if it is the one wanted.
+static bool window_holds_block_device(struct device *device)
+{
+    if (window_create(device) != NX_OK) {
+        return false;
+    }
+    void *window;
+    bool found = false;
+    if (nx_map(device->window, 0, device->size, NX_PROT_READ, &window) == NX_OK) {
+        found = register_read(window, VIRTIO_MMIO_MAGIC_VALUE) == VIRTIO_MAGIC &&
+                register_read(window, VIRTIO_MMIO_DEVICE_ID) == VIRTIO_DEVICE_ID_BLOCK;
+        nx_unmap(window);
+    }
+    if (!found) {
+        nx_handle_drop(device->window);
+    }
+    return found;
+}
+
+static void block_find(void)
+{
+    struct device *block = &devices[DEVICE_BLOCK];
+    struct device candidate;
+    bool found = false;
+    struct dtb_node node = DTB_NODE_NONE;
+    for (;;) {
+        node = dtb_next_compatible(&tree, node, "virtio,mmio");
+        if (!dtb_node_exists(node)) {
+            break;
+        }
+        bool wanted = dtb_is_available(&tree, node) && node_read(node, &candidate) == NX_OK &&
+                      (!found || candidate.base < block->base);
+        if (wanted && window_holds_block_device(&candidate)) {
+            nx_handle_drop(block->window);
+            *block = candidate;
+            found = true;
+        }
+    }
+    if (found && device_claim(block) != NX_OK) {
+        nx_log("init: block device without interrupt mmio=0x%lx irq=%u", block->base,
+               block->interrupt_number);
+    }
+}
+
+enum nx_status machine_discover(void)
+{
+    enum nx_status status = devicetree_open();
+    if (status != NX_OK) {
+        return status;
+    }
+    struct dtb_node chosen = dtb_find_path(&tree, "/chosen");
+    if (dtb_read_string(&tree, chosen, "bootargs", &bootargs) != NX_OK) {
+        bootargs = "";
+    }
+    uart_find();
+    block_find();
+    return NX_OK;
+}
+
+// virtio 1.2, section 2.1: writing 0 to the status resets the device; it reads 0 when it is done.
+static void virtio_reset(const struct device *device)
+{
+    void *window;
+    if (nx_map(device->window, 0, device->size, WINDOW_RIGHTS, &window) != NX_OK) {
+        nx_log("init: cannot reset device mmio=0x%lx", device->base);
+        return;
+    }
+    volatile uint32_t *status =
+        (volatile uint32_t *)((volatile uint8_t *)window + VIRTIO_MMIO_STATUS);
+    uint64_t deadline = nx_deadline_after(RESET_PATIENCE);
+    *status = 0;
+    while (*status != 0) {
+        if (nx_clock_now() >= deadline) {
+            nx_log("init: device does not reset mmio=0x%lx", device->base);
+            break;
+        }
+        nx_sleep(NX_MILLISECOND);
+    }
+    nx_unmap(window);
+}
+
+void machine_quiesce(enum device_id id)
+{
+    const struct device *device = &devices[id];
+    if (!device->present) {
+        return;
+    }
+    if (id == DEVICE_BLOCK) {
+        virtio_reset(device);
+    }
+    // Refused when nothing is pending, which is just as well.
+    (void)!nx_interrupt_ack(device->interrupt);
+}
+
+void machine_power_off(void)
+{
+    for (;;) {
+        enum nx_status status =
+            nx_system_reset(nx_start_handle(NX_START_MACHINE), NX_RESET_POWER_OFF);
+        nx_log("init: power off failed reason=%s", nx_status_text(status));
+        nx_sleep(NX_SECOND);
+    }
+}

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+// What this machine is: the devices that the device tree names and the boot arguments.
+//
+// Everything here is found once, at start, and constant afterwards.
+#ifndef INIT_MACHINE_H
+#define INIT_MACHINE_H
+
+#include "nexus/status.h"
+#include "nexus/system.h"
+
+#include <stdbool.h>
+
+enum device_id {
+    DEVICE_NONE,
+    DEVICE_UART,  // the console that /chosen names
+    DEVICE_BLOCK, // the virtio block device
+    DEVICE_COUNT
+};
+
+// A device as one driver gets it: a window of registers and one interrupt source, nothing else.
+struct device {
+    bool present;
+    uint64_t base; // physical
+    uint64_t size; // bytes
+    uint32_t interrupt_number;
+    nx_handle window;    // device memory
+    nx_handle interrupt; // kept over restarts of the driver
+};
+
+// Reads the tree that the kernel handed over and creates the objects of each device found. A device
+// that is missing is reported, not an error.
+NX_MUST_CHECK enum nx_status machine_discover(void);
+
+const struct device *machine_device(enum device_id id);
+
+// /chosen/bootargs, "" when there is none.
+const char *machine_bootargs(void);
+
+// Makes a device harmless after its driver has died: no DMA of the dead driver's goes on, and no
+// interrupt of its is left unanswered.
+void machine_quiesce(enum device_id id);
+
+__attribute__((noreturn)) void machine_power_off(void);
+
+#endif

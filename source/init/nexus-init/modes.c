@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: Apache-2.0
+// Boot modes: a list of programs to run one after the other, and what comes after the last.
+#include "modes.h"
+#include "nexus/clock.h"
+#include "nexus/log.h"
+#include "nexus/process.h"
+#include "supervisor.h"
+#include "uart.capnp.h"
+
+#define WORDS_MAX        24u
+#define RUN_BYTES_MAX    512u
+#define JOBS_MAX         8u
+#define DRAIN_PATIENCE   NX_SECOND // for the console to print what it has
+#define DRAIN_STEP       (5 * NX_MILLISECOND)
+#define CONSOLE_BACK_OFF (100 * NX_MILLISECOND)
+
+struct job {
+    enum program_id program;
+    const char *words[WORDS_MAX];
+    uint32_t word_count;
+};
+
+enum boot_mode { MODE_CONSOLE, MODE_SELFTEST, MODE_RUN };
+
+static enum boot_mode mode = MODE_CONSOLE;
+static bool power_off_at_end;
+static struct job jobs[JOBS_MAX];
+static uint32_t job_count;
+static uint32_t job_next;
+static char run_text[RUN_BYTES_MAX]; // decoded words of nexus.run, NUL-terminated one by one
+
+// ---- Reading the boot arguments -----------------------------------------------------------------
+
+// The value of `name` in the space-separated arguments; *length excludes what follows.
+static const char *argument_find(const char *arguments, const char *name, size_t *length)
+{
+    size_t name_length = strlen(name);
+    while (*arguments != '\0') {
+        arguments += strspn(arguments, " ");
+        size_t word = strcspn(arguments, " ");
+        if (word > name_length && strncmp(arguments, name, name_length) == 0 &&
+            arguments[name_length] == '=') {
+            *length = word - name_length - 1;
+            return arguments + name_length + 1;
+        }
+        arguments += word;
+    }
+    return NULL;
+}
+
+static bool argument_is_set(const char *arguments, const char *name)
+{
+    size_t length;
+    const char *value = argument_find(arguments, name, &length);
+    return value != NULL && length == 1 && value[0] == '1';
+}
+
+static int hex_digit(char character)
+{
+    if (character >= '0' && character <= '9') {
+        return character - '0';
+    }
+    character |= 0x20;
+    return character >= 'a' && character <= 'f' ? character - 'a' + 10 : -1;
+}
+
+// Splits at commas and decodes %XX. False: too long, too many words, or a bad escape.
+static bool run_words_decode(const char *value, size_t length, struct job *job)
+{
+    size_t out = 0;
+    job->words[job->word_count++] = run_text;
+    for (size_t i = 0; i < length; i++) {
+        if (out + 2 > sizeof(run_text)) {
+            return false;
+        }
+        char character = value[i];
+        if (character == ',') {
+            run_text[out++] = '\0';
+            if (job->word_count == WORDS_MAX) {
+                return false;
+            }
+            job->words[job->word_count++] = &run_text[out];
+            continue;
+        }
+        if (character == '%') {
+            int high = i + 2 < length ? hex_digit(value[i + 1]) : -1;
+            int low = high >= 0 ? hex_digit(value[i + 2]) : -1;
+            if (low < 0 || (high == 0 && low == 0)) {
+                return false;
+            }
+            character = (char)(high << 4 | low);
+            i += 2;
+        }
+        run_text[out++] = character;
+    }
+    run_text[out] = '\0';
+    return true;
+}
+
+static void jobs_add(enum program_id program, const char *first, const char *second,
+                     const char *third)
+{
+    struct job *job = &jobs[job_count++];
+    const char *const words[] = {first, second, third};
+    job->program = program;
+    for (uint32_t i = 0; i < 3 && words[i] != NULL; i++) {
+        job->words[job->word_count++] = words[i];
+    }
+}
+
+void modes_read(const char *bootargs)
+{
+    size_t length;
+    const char *run = argument_find(bootargs, "nexus.run", &length);
+    if (run != NULL) {
+        mode = MODE_RUN;
+        power_off_at_end = true;
+        jobs_add(PROGRAM_NX, NULL, NULL, NULL);
+        if (length == 0 || !run_words_decode(run, length, &jobs[0])) {
+            nx_log("init: nexus.run is malformed: words joined by commas, %%XX escapes");
+            job_count = 0;
+        }
+        return;
+    }
+    if (argument_is_set(bootargs, "nexus.selftest")) {
+        mode = MODE_SELFTEST;
+        power_off_at_end = argument_is_set(bootargs, "nexus.poweroff");
+        jobs_add(PROGRAM_SELFTEST, NULL, NULL, NULL);
+        jobs_add(PROGRAM_NX, "hw", "smp", NULL);
+        jobs_add(PROGRAM_NX, "hw", "vblk", "info");
+        jobs_add(PROGRAM_NX, "hw", "dt", NULL);
+        jobs_add(PROGRAM_NX, "hw", "sbi", NULL);
+    }
+}
+
+// ---- The end ------------------------------------------------------------------------------------
+
+// What the console has printed so far. One attempt with a deadline: nexus-init itself must never
+// wait for a service that only it can restart.
+static bool console_progress(uint64_t *bytes_out)
+{
+    nx_handle console;
+    struct capnp_builder builder;
+    struct uart_request_builder request;
+    if (program_client_handle(PROGRAM_UARTD, PROGRAM_NX, &console) != NX_OK ||
+        uart_request_begin(&builder, nx_page()->data, NX_MESSAGE_BYTES_MAX, &request) != NX_OK) {
+        return false;
+    }
+    uart_request_set_status(&request);
+    nx_page()->deadline = nx_deadline_after(DRAIN_PATIENCE);
+    struct nx_message message = {
+        .info = NX_INFO(capnp_builder_bytes(&builder), 0) | NX_INFO_DEADLINE,
+    };
+    struct capnp_reader reader;
+    struct uart_response_reader response;
+    struct uart_report_reader report;
+    if (nx_endpoint_call(console, &message) != NX_OK || message.words[0] != NX_OK ||
+        uart_response_decode(nx_page()->data, NX_INFO_BYTES(message.info), &reader, &response) !=
+            NX_OK ||
+        uart_response_report(&response, &report) != NX_OK) {
+        return false;
+    }
+    *bytes_out = uart_report_bytes_out(&report);
+    return true;
+}
+
+// Waits until the console has nothing more to print.
+static void console_drain(void)
+{
+    uint64_t deadline = nx_deadline_after(DRAIN_PATIENCE);
+    uint64_t previous = 0;
+    uint64_t current;
+    while (nx_clock_now() < deadline && console_progress(&current) && current != previous) {
+        previous = current;
+        nx_sleep(DRAIN_STEP);
+    }
+}
+
+static void job_start(const struct job *job);
+
+static const struct job console_job = {.program = PROGRAM_NX};
+
+static void console_ended(enum program_id id, int64_t exit_status)
+{
+    (void)id;
+    nx_log("init: console ended status=%ld", (long)exit_status);
+    nx_sleep(CONSOLE_BACK_OFF);
+    job_start(&console_job);
+}
+
+static void modes_finish(void)
+{
+    if (mode == MODE_SELFTEST) {
+        nx_log("SELFTEST: end");
+    }
+    if (power_off_at_end) {
+        console_drain();
+        machine_power_off();
+    }
+    mode = MODE_CONSOLE;
+    job_start(&console_job);
+}
+
+// ---- One job after the other --------------------------------------------------------------------
+
+static void job_run_next(void)
+{
+    if (job_next == job_count) {
+        modes_finish();
+        return;
+    }
+    job_start(&jobs[job_next++]);
+}
+
+static void job_ended(enum program_id id, int64_t exit_status)
+{
+    if (mode == MODE_RUN) {
+        nx_log("nx: exit status=%ld", (long)exit_status);
+    } else if (exit_status != 0) {
+        nx_log("init: %s ended status=%ld", program_row(id)->file, (long)exit_status);
+    }
+    job_run_next();
+}
+
+static void job_start(const struct job *job)
+{
+    enum nx_status status = supervisor_run_job(job->program, job->words, job->word_count,
+                                               mode == MODE_CONSOLE ? console_ended : job_ended);
+    if (status == NX_OK) {
+        return;
+    }
+    nx_log("init: cannot start %s reason=%s", program_row(job->program)->file,
+           nx_status_text(status));
+    if (mode != MODE_CONSOLE) {
+        job_run_next();
+    }
+}
+
+void modes_begin(void)
+{
+    if (mode == MODE_RUN && job_count > 0) {
+        nx_log("nx: output begin");
+    }
+    job_run_next();
+}

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the system is booted for: the console, the self-tests, or one nx command.
+//
+// Boot arguments (docs/testing.md):
+//   nexus.selftest=1     selftest-client, then nx's diagnostics, then `SELFTEST: end`
+//   nexus.run=W,W,...    one nx command; words joined by commas, %XX escapes
+//   nexus.poweroff=1     power off after the self-tests (always after nexus.run)
+#ifndef INIT_MODES_H
+#define INIT_MODES_H
+
+// Reads the boot arguments. `bootargs` stays in use.
+void modes_read(const char *bootargs);
+
+// Begins with what was asked for; to be called once, when the services are settled.
+void modes_begin(void);
+
+#endif

@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: Apache-2.0
+// The table of programs, and how a row becomes a process.
+#include "programs.h"
+#include "archive.h"
+#include "nexus/process.h"
+
+#define ARGUMENTS_MAX 32u
+
+// A client may call a service, and pass that right on to programs that it starts.
+#define CLIENT_RIGHTS (NX_RIGHT_CALL | NX_RIGHT_TRANSFER | NX_RIGHT_DUPLICATE)
+
+#define REGISTRY                                                                                   \
+    {                                                                                              \
+        .source = GRANT_REGISTRY, .id = NX_START_REGISTRY                                          \
+    }
+#define SERVED                                                                                     \
+    {                                                                                              \
+        .source = GRANT_SERVED, .id = NX_START_SERVICE                                             \
+    }
+#define WINDOW                                                                                     \
+    {                                                                                              \
+        .source = GRANT_WINDOW, .id = NX_START_DEVICE                                              \
+    }
+#define INTERRUPT                                                                                  \
+    {                                                                                              \
+        .source = GRANT_INTERRUPT, .id = NX_START_INTERRUPT                                        \
+    }
+#define FIXTURES                                                                                   \
+    {                                                                                              \
+        .source = GRANT_FIXTURES, .id = NX_START_FIXTURES                                          \
+    }
+#define LOG(which)                                                                                 \
+    {                                                                                              \
+        .source = GRANT_HANDLE, .id = NX_START_LOG, .rights = (which)                              \
+    }
+#define MACHINE(which)                                                                             \
+    {                                                                                              \
+        .source = GRANT_HANDLE, .id = NX_START_MACHINE, .rights = (which)                          \
+    }
+#define CLIENT(name, of)                                                                           \
+    {                                                                                              \
+        .source = GRANT_CLIENT, .id = (name), .service = (of)                                      \
+    }
+
+static const struct program_row rows[PROGRAM_COUNT] = {
+    [PROGRAM_UARTD] =
+        {
+            .file = "uartd",
+            .service = "console",
+            .after = PROGRAM_NONE,
+            .device = DEVICE_UART,
+            .class = NX_CLASS_DRIVER,
+            .budget_pages = 1024,
+            .grants = {REGISTRY, SERVED, WINDOW, INTERRUPT, LOG(NX_RIGHT_READ | NX_RIGHT_WRITE)},
+        },
+    [PROGRAM_VIRTIOBLKD] =
+        {
+            .file = "virtioblkd",
+            .service = "block",
+            .after = PROGRAM_UARTD,
+            .device = DEVICE_BLOCK,
+            .class = NX_CLASS_DRIVER,
+            .budget_pages = 1024,
+            .grants = {REGISTRY, SERVED, WINDOW, INTERRUPT, LOG(NX_RIGHT_WRITE),
+                       MACHINE(NX_RIGHT_DMA)},
+        },
+    [PROGRAM_PACKAGEFSD] =
+        {
+            .file = "packagefsd",
+            .service = "packages",
+            .after = PROGRAM_VIRTIOBLKD,
+            .needs_after = true,
+            .device = DEVICE_NONE,
+            .class = NX_CLASS_SERVICE,
+            .budget_pages = 24576,
+            .grants = {REGISTRY, SERVED, LOG(NX_RIGHT_WRITE), FIXTURES,
+                       CLIENT(NX_START_BLOCK, PROGRAM_VIRTIOBLKD)},
+        },
+    [PROGRAM_SELFTEST] =
+        {
+            .file = "selftest-client",
+            .after = PROGRAM_PACKAGEFSD,
+            .device = DEVICE_NONE,
+            .class = NX_CLASS_NORMAL,
+            .budget_pages = 8192,
+            .may_find = PROGRAM_BIT(PROGRAM_UARTD) | PROGRAM_BIT(PROGRAM_VIRTIOBLKD) |
+                        PROGRAM_BIT(PROGRAM_PACKAGEFSD),
+            .may_kill = true,
+            .grants = {REGISTRY, LOG(NX_RIGHT_WRITE), MACHINE(NX_RIGHT_INSPECT),
+                       CLIENT(NX_START_CONSOLE, PROGRAM_UARTD),
+                       CLIENT(NX_START_BLOCK, PROGRAM_VIRTIOBLKD),
+                       CLIENT(NX_START_PACKAGES, PROGRAM_PACKAGEFSD)},
+        },
+    [PROGRAM_NX] =
+        {
+            .file = "nx",
+            .after = PROGRAM_PACKAGEFSD,
+            .device = DEVICE_NONE,
+            .class = NX_CLASS_NORMAL,
+            .budget_pages = 16384,
+            .may_find = PROGRAM_BIT(PROGRAM_UARTD) | PROGRAM_BIT(PROGRAM_VIRTIOBLKD) |
+                        PROGRAM_BIT(PROGRAM_PACKAGEFSD),
+            .may_kill = true,
+            .grants = {REGISTRY, LOG(NX_RIGHT_WRITE | NX_RIGHT_TRANSFER | NX_RIGHT_DUPLICATE),
+                       MACHINE(NX_RIGHT_INSPECT | NX_RIGHT_POWER),
+                       CLIENT(NX_START_CONSOLE, PROGRAM_UARTD),
+                       CLIENT(NX_START_BLOCK, PROGRAM_VIRTIOBLKD),
+                       CLIENT(NX_START_PACKAGES, PROGRAM_PACKAGEFSD)},
+        },
+};
+
+static nx_handle endpoints[PROGRAM_COUNT];                     // of services, for ever
+static nx_handle registry_handles[PROGRAM_COUNT];              // badged with the client
+static nx_handle client_handles[PROGRAM_COUNT][PROGRAM_COUNT]; // [service][client], on demand
+
+const struct program_row *program_row(enum program_id id)
+{
+    return &rows[id];
+}
+
+nx_handle program_endpoint(enum program_id service)
+{
+    return endpoints[service];
+}
+
+enum program_id program_find_service(const char *name)
+{
+    for (enum program_id id = 0; id < PROGRAM_COUNT; id++) {
+        if (rows[id].service != NULL && strcmp(rows[id].service, name) == 0) {
+            return id;
+        }
+    }
+    return PROGRAM_NONE;
+}
+
+enum nx_status programs_prepare(nx_handle registry)
+{
+    enum nx_status status = NX_OK;
+    for (enum program_id id = 0; id < PROGRAM_COUNT && status == NX_OK; id++) {
+        status =
+            nx_handle_duplicate(registry, CLIENT_RIGHTS, BADGE_CLIENT(id), &registry_handles[id]);
+        if (status == NX_OK && rows[id].service != NULL) {
+            status = nx_endpoint_create(&endpoints[id]);
+        }
+    }
+    return status;
+}
+
+enum nx_status program_client_handle(enum program_id service, enum program_id client,
+                                     nx_handle *handle)
+{
+    nx_handle *kept = &client_handles[service][client];
+    enum nx_status status = NX_OK;
+    if (*kept == NX_HANDLE_NONE) {
+        status = nx_handle_duplicate(endpoints[service], CLIENT_RIGHTS, BADGE_CLIENT(client), kept);
+    }
+    *handle = *kept;
+    return status;
+}
+
+// ---- From a row to a process --------------------------------------------------------------------
+
+static bool program_is_absent(enum program_id id)
+{
+    return rows[id].device != DEVICE_NONE && !machine_device(rows[id].device)->present;
+}
+
+// Fills *grant. Its handle stays NX_HANDLE_NONE when the row's condition leaves it out.
+static enum nx_status grant_resolve(enum program_id id, const struct grant_row *row,
+                                    struct nx_start_info *facts, struct nx_grant *grant)
+{
+    const struct device *device = machine_device(rows[id].device);
+    *grant = (struct nx_grant){.id = row->id, .rights = row->rights};
+    switch (row->source) {
+    case GRANT_HANDLE:
+        grant->handle = nx_start_handle(row->id);
+        return NX_OK;
+    case GRANT_REGISTRY:
+        grant->handle = registry_handles[id];
+        grant->rights = CLIENT_RIGHTS;
+        return NX_OK;
+    case GRANT_SERVED:
+        grant->handle = endpoints[id];
+        grant->rights = NX_RIGHT_RECEIVE;
+        return NX_OK;
+    case GRANT_CLIENT:
+        grant->rights = CLIENT_RIGHTS;
+        return program_is_absent(row->service)
+                   ? NX_OK
+                   : program_client_handle(row->service, id, &grant->handle);
+    case GRANT_WINDOW:
+        grant->handle = device->window;
+        grant->rights = NX_RIGHT_READ | NX_RIGHT_WRITE;
+        return NX_OK;
+    case GRANT_INTERRUPT:
+        grant->handle = device->interrupt;
+        grant->rights = NX_RIGHT_WAIT;
+        return NX_OK;
+    case GRANT_FIXTURES:
+        grant->rights = NX_RIGHT_READ;
+        return machine_device(DEVICE_BLOCK)->present
+                   ? NX_OK
+                   : archive_fixtures(&grant->handle, &facts->fixtures_bytes);
+    default:
+        return NX_ERR_BAD_STATE;
+    }
+}
+
+static enum nx_status grants_resolve(enum program_id id, struct nx_start_info *facts,
+                                     struct nx_grant *grants, uint32_t *count)
+{
+    *count = 0;
+    for (uint32_t i = 0; i < PROGRAM_GRANTS_MAX && rows[id].grants[i].source != GRANT_END; i++) {
+        enum nx_status status = grant_resolve(id, &rows[id].grants[i], facts, &grants[*count]);
+        if (status != NX_OK) {
+            return status;
+        }
+        *count += grants[*count].handle != NX_HANDLE_NONE;
+    }
+    return NX_OK;
+}
+
+enum nx_status program_spawn(enum program_id id, const char *const *arguments,
+                             uint32_t argument_count, nx_handle exit_notification,
+                             nx_handle fault_endpoint, struct nx_child *child)
+{
+    const struct program_row *row = &rows[id];
+    const struct device *device = machine_device(row->device);
+    struct nx_start_info facts = {
+        .device_base = device->base,
+        .interrupt_number = device->interrupt_number,
+    };
+    struct nx_grant grants[PROGRAM_GRANTS_MAX];
+    const char *words[ARGUMENTS_MAX + 1] = {row->file};
+    if (argument_count > ARGUMENTS_MAX) {
+        return NX_ERR_TOO_LARGE;
+    }
+    for (uint32_t i = 0; i < argument_count; i++) {
+        words[i + 1] = arguments[i];
+    }
+    struct nx_spawn_options options = {
+        .name = row->file,
+        .arguments = words,
+        .argument_count = argument_count + 1,
+        .grants = grants,
+        .facts = &facts,
+        .budget_pages = row->budget_pages,
+        .highest_class = row->class,
+        .exit_notification = exit_notification,
+        .exit_bits = PROGRAM_BIT(id),
+        .fault_endpoint = fault_endpoint,
+    };
+    enum nx_status status = archive_program(row->file, &options.image);
+    if (status == NX_OK) {
+        status = grants_resolve(id, &facts, grants, &options.grant_count);
+    }
+    return status != NX_OK ? status : nx_spawn(&options, child);
+}

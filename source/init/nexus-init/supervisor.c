@@ -1,0 +1,384 @@
+// SPDX-License-Identifier: Apache-2.0
+// The lives of processes. See supervisor.h for the states.
+#include "supervisor.h"
+#include "nexus/clock.h"
+#include "nexus/log.h"
+#include "nexus/process.h"
+#include "nexus/thread.h"
+
+#define READY_PATIENCE    (10 * NX_SECOND)
+#define BACK_OFF_FIRST    (10 * NX_MILLISECOND)
+#define BACK_OFF_DOUBLING 6u // up to 640 ms
+#define CRASHES_MAX       5u // in CRASH_WINDOW; one more and the service is down
+#define CRASH_WINDOW      (10 * NX_SECOND)
+
+struct supervised {
+    enum nx_service_state state; // services only
+    bool running;                // `child` is a process that has not ended
+    struct nx_child child;
+    uint64_t due; // WAITING: when to start; STARTING: when to lose patience
+    uint64_t restarts;
+    uint64_t crash_times[CRASHES_MAX]; // ring of the last ones
+    uint32_t crashes;                  // in all; index into the ring modulo its size
+    bool kill_requested;               // the coming death is not a crash
+    nx_handle custody[NX_MESSAGE_HANDLES_MAX];
+    nx_handle fault_endpoint; // the registry's, badged
+    struct nx_thread undertaker;
+    void (*ended)(enum program_id id, int64_t exit_status); // jobs only
+};
+
+static struct supervised programs[PROGRAM_COUNT];
+static nx_handle exit_notification;
+static void (*when_settled)(void); // NULL once it has been called
+
+static bool is_service(enum program_id id)
+{
+    return program_row(id)->service != NULL;
+}
+
+// ---- Giving up ----------------------------------------------------------------------------------
+
+// Answers every caller of a service that is down. Ends with the machine.
+static void undertaker_main(void *argument)
+{
+    nx_handle endpoint = (nx_handle)(uintptr_t)argument;
+    struct nx_message message = {0};
+    enum nx_status status = nx_endpoint_receive(endpoint, NX_DEADLINE_NEVER, &message);
+    while (status == NX_OK) {
+        for (uint32_t i = 0; i < NX_INFO_HANDLES(message.info); i++) {
+            nx_handle_drop(nx_page()->handles[i]);
+        }
+        message = (struct nx_message){.words = {NX_ERR_PEER_CLOSED}};
+        status = nx_endpoint_reply_receive(endpoint, &message);
+    }
+}
+
+static void service_down(enum program_id id, const char *reason)
+{
+    struct supervised *program = &programs[id];
+    program->state = NX_SERVICE_DOWN;
+    program->due = NX_DEADLINE_NEVER;
+    nx_log("init: service %s down reason=%s", program_row(id)->service, reason);
+    enum nx_status status = nx_thread_spawn(
+        NULL, undertaker_main, (void *)(uintptr_t)program_endpoint(id), &program->undertaker);
+    if (status != NX_OK) {
+        nx_log("init: service %s has no answering machine reason=%s", program_row(id)->service,
+               nx_status_text(status));
+    }
+}
+
+// ---- Starting -----------------------------------------------------------------------------------
+
+static void service_start(enum program_id id)
+{
+    struct supervised *program = &programs[id];
+    enum nx_status status =
+        program_spawn(id, NULL, 0, exit_notification, program->fault_endpoint, &program->child);
+    if (status != NX_OK) {
+        service_down(id, nx_status_text(status));
+        return;
+    }
+    program->running = true;
+    program->state = NX_SERVICE_STARTING;
+    program->due = nx_deadline_after(READY_PATIENCE);
+}
+
+// Whether what `id` comes after allows it to start; *down: it never will.
+static bool prerequisite_is_met(enum program_id id, bool *down)
+{
+    enum program_id after = program_row(id)->after;
+    *down = false;
+    if (after == PROGRAM_NONE || programs[id].restarts > 0) {
+        return true;
+    }
+    switch (programs[after].state) {
+    case NX_SERVICE_READY:
+        return true;
+    case NX_SERVICE_DOWN:
+        *down = program_row(id)->needs_after;
+        return !*down;
+    case NX_SERVICE_ABSENT: // passes the question on to what it would come after itself
+        return prerequisite_is_met(after, down);
+    default:
+        return false;
+    }
+}
+
+static bool services_are_settled(void)
+{
+    for (enum program_id id = 0; id < PROGRAM_COUNT; id++) {
+        enum nx_service_state state = programs[id].state;
+        if (is_service(id) && (state == NX_SERVICE_STARTING || state == NX_SERVICE_WAITING)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+// Starts every waiting service whose time has come. The table is in the order of dependence, so one
+// pass is enough.
+static void services_advance(void)
+{
+    uint64_t now = nx_clock_now();
+    for (enum program_id id = 0; id < PROGRAM_COUNT; id++) {
+        struct supervised *program = &programs[id];
+        if (!is_service(id) || program->state != NX_SERVICE_WAITING || program->due > now) {
+            continue;
+        }
+        bool prerequisite_down;
+        if (prerequisite_is_met(id, &prerequisite_down)) {
+            service_start(id);
+        } else if (prerequisite_down) {
+            service_down(id, "what it needs is down");
+        }
+    }
+    if (when_settled != NULL && services_are_settled()) {
+        void (*settled)(void) = when_settled;
+        when_settled = NULL;
+        settled();
+    }
+}
+
+enum nx_status supervisor_begin(nx_handle registry, nx_handle exits, void (*settled)(void))
+{
+    exit_notification = exits;
+    when_settled = settled;
+    for (enum program_id id = 0; id < PROGRAM_COUNT; id++) {
+        const struct program_row *row = program_row(id);
+        struct supervised *program = &programs[id];
+        enum nx_status status =
+            nx_handle_duplicate(registry, NX_RIGHT_CALL | NX_RIGHT_TRANSFER | NX_RIGHT_DUPLICATE,
+                                BADGE_FAULT | BADGE_CLIENT(id), &program->fault_endpoint);
+        if (status != NX_OK) {
+            return status;
+        }
+        bool absent = row->device != DEVICE_NONE && !machine_device(row->device)->present;
+        program->state = absent ? NX_SERVICE_ABSENT : NX_SERVICE_WAITING;
+    }
+    services_advance();
+    return NX_OK;
+}
+
+// ---- Readiness ----------------------------------------------------------------------------------
+
+// A failure that another attempt may well not meet again.
+static bool failure_is_transient(enum nx_status detail)
+{
+    return detail == NX_ERR_IO || detail == NX_ERR_TIMED_OUT || detail == NX_ERR_PEER_CLOSED ||
+           detail == NX_ERR_NO_MEMORY || detail == NX_ERR_BUSY;
+}
+
+void supervisor_report(enum program_id id, bool ready, enum nx_status detail,
+                       const nx_handle *custody, uint32_t custody_count)
+{
+    struct supervised *program = &programs[id];
+    for (uint32_t i = 0; i < custody_count; i++) {
+        nx_handle_drop(program->custody[i]);
+        program->custody[i] = custody[i];
+    }
+    if (program->state != NX_SERVICE_STARTING) {
+        return;
+    }
+    if (ready) {
+        program->state = NX_SERVICE_READY;
+        program->due = NX_DEADLINE_NEVER;
+        services_advance();
+        return;
+    }
+    nx_log("init: service %s failed reason=%s", program_row(id)->service, nx_status_text(detail));
+    (void)!nx_process_kill(program->child.process, NX_EXIT_KILLED);
+    if (!failure_is_transient(detail)) {
+        service_down(id, nx_status_text(detail));
+        services_advance();
+    }
+}
+
+void supervisor_facts(enum program_id id, struct nx_service_facts *facts)
+{
+    *facts = (struct nx_service_facts){programs[id].state, programs[id].restarts};
+}
+
+// ---- Death --------------------------------------------------------------------------------------
+
+// Counts a crash; true when there were too many of late.
+static bool crash_count(struct supervised *program, uint64_t now)
+{
+    uint64_t *slot = &program->crash_times[program->crashes % CRASHES_MAX];
+    bool full = program->crashes >= CRASHES_MAX;
+    bool too_many = full && now - *slot < CRASH_WINDOW;
+    *slot = now;
+    program->crashes++;
+    return too_many;
+}
+
+// How many of the last crashes are recent: the back-off grows with them.
+static uint32_t crashes_recent(const struct supervised *program, uint64_t now)
+{
+    uint32_t kept = program->crashes < CRASHES_MAX ? program->crashes : CRASHES_MAX;
+    uint32_t recent = 0;
+    for (uint32_t i = 0; i < kept; i++) {
+        recent += now - program->crash_times[i] < CRASH_WINDOW;
+    }
+    return recent;
+}
+
+// The device must be still before the memory that it may write to goes back to anyone.
+static void custody_release(struct supervised *program)
+{
+    for (uint32_t i = 0; i < NX_MESSAGE_HANDLES_MAX; i++) {
+        nx_handle_drop(program->custody[i]);
+        program->custody[i] = NX_HANDLE_NONE;
+    }
+}
+
+static void service_ended(enum program_id id, int64_t exit_status)
+{
+    struct supervised *program = &programs[id];
+    const struct program_row *row = program_row(id);
+    machine_quiesce(row->device);
+    custody_release(program);
+    if (program->state == NX_SERVICE_DOWN) {
+        return;
+    }
+    uint64_t now = nx_clock_now();
+    bool requested = program->kill_requested;
+    program->kill_requested = false;
+    if (!requested && crash_count(program, now)) {
+        service_down(id, "it ends too often");
+        services_advance();
+        return;
+    }
+    uint64_t delay = 0;
+    if (!requested) {
+        uint32_t doublings = crashes_recent(program, now) - 1;
+        delay = BACK_OFF_FIRST << (doublings < BACK_OFF_DOUBLING ? doublings : BACK_OFF_DOUBLING);
+    }
+    program->restarts++;
+    program->state = NX_SERVICE_WAITING;
+    program->due = now + delay;
+    nx_log("init: service %s ended status=%ld restart=%lu delay_ms=%lu", row->service,
+           (long)exit_status, (unsigned long)program->restarts,
+           (unsigned long)(delay / NX_MILLISECOND));
+    services_advance();
+}
+
+void supervisor_exits(uint64_t bits)
+{
+    for (enum program_id id = 0; id < PROGRAM_COUNT; id++) {
+        struct supervised *program = &programs[id];
+        struct nx_process_facts facts;
+        if ((bits & PROGRAM_BIT(id)) == 0 || !program->running ||
+            nx_process_info(program->child.process, &facts) != NX_OK ||
+            (facts.state != NX_PROCESS_DYING && facts.state != NX_PROCESS_DEAD)) {
+            continue;
+        }
+        program->running = false;
+        nx_child_close(&program->child);
+        if (is_service(id)) {
+            service_ended(id, facts.exit_status);
+        } else {
+            program->ended(id, facts.exit_status);
+        }
+    }
+}
+
+enum nx_status supervisor_kill(enum program_id id)
+{
+    struct supervised *program = &programs[id];
+    if (!program->running) {
+        return NX_ERR_BAD_STATE;
+    }
+    program->kill_requested = true;
+    return nx_process_kill(program->child.process, NX_EXIT_KILLED);
+}
+
+// ---- Faults -------------------------------------------------------------------------------------
+
+static const char *fault_text(uint64_t cause)
+{
+    // RISC-V privileged specification, table of scause values.
+    static const char *const texts[] = {
+        "instruction address misaligned",
+        "instruction access fault",
+        "illegal instruction",
+        "breakpoint",
+        "load address misaligned",
+        "load access fault",
+        "store address misaligned",
+        "store access fault",
+        "environment call",
+        "environment call",
+        "reserved",
+        "reserved",
+        "instruction page fault",
+        "load page fault",
+        "reserved",
+        "store page fault",
+    };
+    return cause < sizeof(texts) / sizeof(texts[0]) ? texts[cause] : "unknown";
+}
+
+void supervisor_fault(const struct nx_message *message)
+{
+    enum program_id id = BADGE_PROGRAM(message->badge);
+    if (id >= PROGRAM_COUNT) {
+        return;
+    }
+    const uint64_t *words = message->words;
+    nx_log("init: %s fault cause=%lu (%s) pc=0x%lx address=0x%lx ra=0x%lx sp=0x%lx",
+           program_row(id)->file, words[NX_FAULT_CAUSE], fault_text(words[NX_FAULT_CAUSE]),
+           words[NX_FAULT_PC], words[NX_FAULT_ADDRESS], words[NX_FAULT_RETURN],
+           words[NX_FAULT_STACK]);
+    if (programs[id].running) {
+        (void)!nx_process_kill(programs[id].child.process, NX_EXIT_FAULTED);
+    }
+}
+
+// ---- Time ---------------------------------------------------------------------------------------
+
+uint64_t supervisor_deadline(void)
+{
+    uint64_t earliest = NX_DEADLINE_NEVER;
+    for (enum program_id id = 0; id < PROGRAM_COUNT; id++) {
+        const struct supervised *program = &programs[id];
+        // A service that waits for another one has no time of its own.
+        bool timed =
+            is_service(id) && (program->state == NX_SERVICE_STARTING ||
+                               (program->state == NX_SERVICE_WAITING && program->restarts > 0));
+        if (timed && program->due < earliest) {
+            earliest = program->due;
+        }
+    }
+    return earliest;
+}
+
+void supervisor_expired(void)
+{
+    uint64_t now = nx_clock_now();
+    for (enum program_id id = 0; id < PROGRAM_COUNT; id++) {
+        struct supervised *program = &programs[id];
+        if (is_service(id) && program->state == NX_SERVICE_STARTING && program->due <= now) {
+            nx_log("init: service %s not ready after %lu ms", program_row(id)->service,
+                   (unsigned long)(READY_PATIENCE / NX_MILLISECOND));
+            program->due = NX_DEADLINE_NEVER; // its death is what counts next
+            (void)!nx_process_kill(program->child.process, NX_EXIT_KILLED);
+        }
+    }
+    services_advance();
+}
+
+// ---- Jobs ---------------------------------------------------------------------------------------
+
+enum nx_status supervisor_run_job(enum program_id id, const char *const *arguments,
+                                  uint32_t argument_count,
+                                  void (*ended)(enum program_id id, int64_t exit_status))
+{
+    struct supervised *program = &programs[id];
+    enum nx_status status = program_spawn(id, arguments, argument_count, exit_notification,
+                                          program->fault_endpoint, &program->child);
+    if (status == NX_OK) {
+        program->running = true;
+        program->ended = ended;
+    }
+    return status;
+}
