@@ -14,9 +14,11 @@ struct ours {
     void (*dump)(const void *bytes, size_t length, struct dump *dump);
 };
 
-extern const struct ours ours_services[];
-extern const size_t ours_services_count;
-extern const struct ours ours_everything[];
+extern const struct ours ours_storage[]; // virtio_blk and package_fs
+extern const size_t ours_storage_count;
+extern const struct ours ours_uart[];
+extern const size_t ours_uart_count;
+extern const struct ours ours_everything[]; // the test-only schema
 extern const size_t ours_everything_count;
 
 #define EVERYTHING_ROOT 0 // of ours_everything

@@ -8,6 +8,12 @@
 
 #include "dump.h"
 
+// A union's discriminant as a dump shows it; `count` members are in the schema.
+static inline uint64_t known(unsigned which, unsigned count)
+{
+    return which < count ? which : DUMP_UNKNOWN;
+}
+
 #define DUMP_NUMBER(name, value)                                                                   \
     do {                                                                                           \
         size_t mark_ = dump_enter(dump, name, -1);                                                 \
