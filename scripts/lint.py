@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -142,7 +143,7 @@ def check_headers_alone() -> list[str]:
         if command is None:
             return []
         result = subprocess.run(
-            [*command, "-fsyntax-only", "-Wno-unused-function", "-x", "c", "-include", spelling(name), os.devnull],
+            [*command, "-fsyntax-only", "-Wno-unused-function", "-include", spelling(name), os.devnull],
             cwd=BUILD,
             capture_output=True,
             text=True,
@@ -163,18 +164,19 @@ def spelling(header: str) -> str:
 def compiler_for(header: str) -> list[str] | None:
     """Compiler and flags of the C source nearest to `header` in the tree, cross ones first."""
     best: tuple[int, bool] = (0, False)
-    chosen: str | None = None
+    chosen: dict[str, str] | None = None
     for command in compile_commands():
-        if not command["file"].endswith(".c"):
+        if not command["file"].endswith((".c", ".cpp")):
             continue
         shared = len(os.path.commonprefix([command["file"], header]))
         if (shared, is_cross(command)) > best:
-            best, chosen = (shared, is_cross(command)), command["command"]
+            best, chosen = (shared, is_cross(command)), command
     if chosen is None:
         return None
-    words = [word.strip("'\"") for word in re.findall(r"(?:[^\s'\"]|'[^']*'|\"[^\"]*\")+", chosen)]
+    words = shlex.split(chosen["command"])
+    language = "c++" if chosen["file"].endswith(".cpp") else "c"
     keep = re.compile(r"-(I|isystem|D|m|f(?!sanitize|diagnostics)|W|std=|-specs)")
-    return [words[0], *(word for word in words[1:] if keep.match(word) and word != "-Werror")]
+    return [words[0], *(word for word in words[1:] if keep.match(word) and word != "-Werror"), "-x", language]
 
 
 @cache
