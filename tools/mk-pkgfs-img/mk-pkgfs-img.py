@@ -22,7 +22,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import os
-import shutil
 import stat
 import subprocess
 import sys
@@ -35,6 +34,9 @@ UUID = "6e657875-7300-4b70-8067-667372763131"
 
 EXECUTABLE_DIRECTORY = "bin"
 FIXTURES_DIRECTORY = "fixtures"
+
+# mkfs.erofs 1.5 cuts longer names to this, and says nothing.
+NAME_MAX = 254
 
 # Big enough for several 128 KiB transfers, and not a multiple of any block size.
 LARGE_PATH = "fixtures/large.bin"
@@ -73,6 +75,9 @@ class Contents:
         self.files: dict[str, Path | bytes] = {}
 
     def add_parents(self, path: str) -> None:
+        for name in PurePosixPath(path).parts:
+            if len(os.fsencode(name)) > NAME_MAX:
+                raise BuildError(f"'{path}': a name of more than {NAME_MAX} bytes")
         for parent in PurePosixPath(path).parents:
             if str(parent) == ".":
                 continue
@@ -97,6 +102,7 @@ class Contents:
                 self.add_parents(path)
                 self.links[path] = os.readlink(source)
             elif stat.S_ISDIR(mode):
+                self.add_parents(path)
                 self.directories.add(path)
                 self.add_tree(source, f"{path}/")
             elif stat.S_ISREG(mode):

@@ -59,10 +59,7 @@ static enum nx_status name_load(const struct erofs *fs, const struct erofs_inode
     }
     uint32_t length = end - nameoff;
     if (length > EROFS_NAME_MAX) {
-        if (!is_last) {
-            return NX_ERR_BAD_FORMAT;
-        }
-        length = EROFS_NAME_MAX + 1; // one more than fits: the zero must be among them
+        length = EROFS_NAME_MAX + 1; // one more than fits: a last name's zero must be among them
     }
     enum nx_status status =
         erofs_data_read(fs, directory, block->offset + nameoff, entry->name, length);
