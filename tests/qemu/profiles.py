@@ -20,6 +20,7 @@ LAST_MARKER = "SELFTEST: end"
 # Jumps to a fixed address with the tree at another: all that firmware and QEMU's default differ in.
 JUMP_FIRMWARE = "/usr/lib/riscv64-linux-gnu/opensbi/generic/fw_jump.bin"
 FLIPPED_FILE = "fixtures/hello.txt"
+SELFTEST_STATUS = r"init: selftest-client ended status=1"
 
 
 @dataclass(frozen=True)
@@ -144,7 +145,7 @@ PROFILES = [
         turns_red,
         append=f"{TEST_APPEND} neuron.fault=suppress-ipi",
         red=(r"KSELFTEST: ipi resched( ok| FAIL)",),
-        follows=(r"ipi", r"work stealing", r"^missing: SELFTEST", r"timeout"),
+        follows=(r"ipi", r"work stealing", r"^missing: SELFTEST", r"timeout", SELFTEST_STATUS),
     ),
     Profile(
         "red-hart",
@@ -152,7 +153,7 @@ PROFILES = [
         turns_red,
         options={"SMP": "3", "DTB": str(BUILD / "virt-nexus-smp4.dtb")},
         red=(r"forbidden: neuron: smp degraded online=3 wanted=4", r"missing: neuron: hart3 online"),
-        follows=(r"hart3", r"smp(=| online)", r"smp per-hart ticks", r"smp ipi", r"timeout"),
+        follows=(r"hart3", r"smp(=| online)", r"smp per-hart ticks", r"smp ipi", SELFTEST_STATUS),
     ),
     Profile(
         "red-timer",
@@ -160,7 +161,7 @@ PROFILES = [
         turns_red,
         append=f"{TEST_APPEND} neuron.fault=mask-timer:1",
         red=(r"missing: neuron: hart1 tick", r"SELFTEST: smp per-hart ticks"),
-        follows=(r"plic\+timer", r"timeout"),
+        follows=(r"plic\+timer", r"timeout", SELFTEST_STATUS),
     ),
     Profile(
         "red-disk",
@@ -168,12 +169,13 @@ PROFILES = [
         turns_red,
         options={"DISK": "none"},
         red=(r"missing: pkgfs: mounted from virtio-blk ro", r"missing: virtioblkd: ready"),
-        follows=(r"virtioblkd", r"pkgfs"),
+        follows=(r"virtioblkd", r"pkgfs", r"nx: vblk", r"init: nx ended", SELFTEST_STATUS),
     ),
     Profile(
         "red-byte",
         "one byte of a known file flipped",
         flipped_byte,
         red=(r"forbidden: SELFTEST: pkgfs virtio ro FAIL", r"missing: SELFTEST: pkgfs virtio ro ok"),
+        follows=(SELFTEST_STATUS,),
     ),
 ]
