@@ -44,8 +44,8 @@ static void undertaker_main(void *argument)
     nx_handle endpoint = (nx_handle)(uintptr_t)argument;
     struct nx_message message = {0};
     enum nx_status status = nx_endpoint_receive(endpoint, NX_DEADLINE_NEVER, &message);
-    while (status == NX_OK) {
-        for (uint32_t i = 0; i < NX_INFO_HANDLES(message.info); i++) {
+    while (status == NX_OK || status == NX_ERR_CANCELLED) {
+        for (uint32_t i = 0; status == NX_OK && i < NX_INFO_HANDLES(message.info); i++) {
             nx_handle_drop(nx_page()->handles[i]);
         }
         message = (struct nx_message){.words = {NX_ERR_PEER_CLOSED}};

@@ -43,6 +43,16 @@ enum nx_status nx_registry_ready(enum nx_status detail)
     return registry_call(NX_REGISTRY_READY, NULL, &message);
 }
 
+enum nx_status nx_registry_ready_with_custody(const nx_handle *memory, uint32_t count)
+{
+    if (count > NX_MESSAGE_HANDLES_MAX) {
+        return NX_ERR_INVALID_ARGUMENT;
+    }
+    memcpy(nx_page()->handles, memory, count * sizeof(*memory));
+    struct nx_message message = {.words = {0, 1, NX_OK}, .info = NX_INFO(0, count)};
+    return registry_call(NX_REGISTRY_READY, NULL, &message);
+}
+
 enum nx_status nx_registry_kill(const char *name)
 {
     struct nx_message message = {0};

@@ -16,21 +16,33 @@ static uint64_t server_deadline(const struct nx_server *server)
     return server->deadline != NULL ? server->deadline(server->context) : NX_DEADLINE_NEVER;
 }
 
-// Waits for the next message, after sending the pending answer if there is one. The answer to a
-// caller that has gone meanwhile fails alone: the wait is then repeated without it.
+// Sends the answer by itself. One that cannot be sent (a handle that may not travel) is replaced by
+// its failure, so that the caller is not left to think that the service died. A caller that has
+// gone is no matter.
+static void server_answer(const struct nx_message *message)
+{
+    enum nx_status status = nx_endpoint_reply(NX_HANDLE_NONE, message);
+    if (status != NX_OK) {
+        struct nx_message failure = {.words = {status}};
+        (void)!nx_endpoint_reply(NX_HANDLE_NONE, &failure);
+    }
+}
+
+// Waits for the next message, after sending the pending answer if there is one.
 static enum nx_status server_wait(const struct nx_server *server, struct nx_message *message,
                                   bool answer_pending)
 {
     uint64_t deadline = server_deadline(server);
-    if (answer_pending) {
-        if (deadline != NX_DEADLINE_NEVER) {
-            nx_page()->deadline = deadline;
-            message->info |= NX_INFO_DEADLINE;
-        }
+    if (answer_pending && deadline == NX_DEADLINE_NEVER) {
+        struct nx_message answer = *message;
         enum nx_status status = nx_endpoint_reply_receive(server->endpoint, message);
-        if (status == NX_OK || status == NX_ERR_TIMED_OUT) {
+        if (status == NX_OK || status == NX_ERR_CANCELLED) {
             return status;
         }
+        *message = answer;
+    }
+    if (answer_pending) {
+        server_answer(message);
     }
     return nx_endpoint_receive(server->endpoint, deadline, message);
 }
@@ -61,6 +73,9 @@ enum nx_status nx_server_run(const struct nx_server *server)
         answer_pending = false;
         if (status == NX_ERR_TIMED_OUT && server->expired != NULL) {
             server->expired(server->context);
+        } else if (status == NX_ERR_CANCELLED) {
+            // A caller's message could not be taken over; the caller knows, and the next may come.
+            continue;
         } else if (status != NX_OK) {
             return status;
         } else if ((request.message.info & NX_INFO_NOTIFICATION) != 0) {

@@ -34,8 +34,15 @@ struct nx_service_facts {
 // this program.
 NX_MUST_CHECK enum nx_status nx_registry_lookup(const char *name, nx_handle *endpoint);
 
-// A service's report that it serves (`status` NX_OK) or cannot: `status` then says why.
-NX_MUST_CHECK enum nx_status nx_registry_ready(enum nx_status status);
+// A service's report that it serves (`detail` NX_OK) or cannot: `detail` then says why. Failures
+// that may pass (i/o, time-out, memory) are met with a restart, all others take the service down.
+NX_MUST_CHECK enum nx_status nx_registry_ready(enum nx_status detail);
+
+// The same for a driver whose device writes to memory by itself: nexus-init keeps copies of these
+// handles (at most NX_MESSAGE_HANDLES_MAX, with NX_RIGHT_TRANSFER), so that the memory outlives the
+// driver until its device has been reset.
+NX_MUST_CHECK enum nx_status nx_registry_ready_with_custody(const nx_handle *memory,
+                                                            uint32_t count);
 
 NX_MUST_CHECK enum nx_status nx_registry_kill(const char *name);
 NX_MUST_CHECK enum nx_status nx_registry_status(const char *name, struct nx_service_facts *facts);
