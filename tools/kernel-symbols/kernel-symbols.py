@@ -34,7 +34,7 @@ def read_functions(nm: str, kernel: str) -> tuple[dict[str, int], int, int]:
         for key, (address, kind) in symbols.items()
         if kind in TEXT_TYPES
         and base <= address < end
-        and not key.startswith((".", "$", BASE))
+        and not key.startswith((".", "$", BASE, "__kernel_start"))
     }
     return functions, base, end
 

@@ -160,8 +160,8 @@ boot_record:
 	.balign 4096
 early_table:
 	.fill	256, 8, 0
-	.set	gigabyte, 0
+	.set	.Lgigabyte, 0
 	.rept	256
-	.quad	(gigabyte << 28) | EARLY_LEAF
-	.set	gigabyte, gigabyte + 1
+	.quad	(.Lgigabyte << 28) | EARLY_LEAF
+	.set	.Lgigabyte, .Lgigabyte + 1
 	.endr

@@ -8,17 +8,10 @@
 #define SSTATUS_FS_LOW 0x2000
 
 .macro FOR_EACH_REGISTER operation, base
-	.set	number, 0
-	.altmacro
-	.rept	32
-	ONE	\operation, %number, \base
-	.set	number, number + 1
-	.endr
-	.noaltmacro
-.endm
-
-.macro ONE operation, number, base
+	.irp	number, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, \
+		22, 23, 24, 25, 26, 27, 28, 29, 30, 31
 	\operation	f\number, (THREAD_FPU + 8 * \number)(\base)
+	.endr
 .endm
 
 	.section .text.trap, "ax", @progbits

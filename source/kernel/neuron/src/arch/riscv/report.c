@@ -110,6 +110,11 @@ void arch_panic_report(print_function *print)
         return;
     }
     print_registers(print, &arch->trap);
+    // A leaf function, or a jump to nowhere, has no frame of its own.
+    uint64_t offset = 0;
+    const char *name = symbol_find(arch->trap.x[FRAME_RA], &offset);
+
+    print("return address in %s+0x%lx", name, offset);
     arch_backtrace(arch->trap.x[FRAME_S0], arch->trap.x[FRAME_PC], print);
 }
 
