@@ -57,6 +57,7 @@ static enum nx_status serve_write(struct uartd *uartd, uint64_t badge,
     writer->done = 0;
     memcpy(writer->data, data.bytes, data.length);
     uartd->writer_count++;
+    uartd->drain.pending = true; // what was logged before this write comes out before it
     return NX_OK;
 }
 
