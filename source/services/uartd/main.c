@@ -58,13 +58,27 @@ static enum nx_status port_open(struct uartd *uartd)
     return ns16550_init(&uartd->port, &register_ops, uartd, &config);
 }
 
-// The kernel stops printing by itself the moment the log is bound. So the port is ready before, and
-// nothing is printed twice or by two writers at once.
+// Up to its end the log has been printed by the kernel, which stops printing the moment the log is
+// bound. So the end is looked up first: no line is lost, and one that is written between these two
+// calls may appear twice.
+static enum nx_status log_attach(struct uartd *uartd)
+{
+    struct nx_log_part end;
+
+    uartd->log = nx_start_handle(NX_START_LOG);
+    enum nx_status status = nx_log_read(uartd->log, UINT64_MAX, &end);
+    if (status == NX_OK) {
+        uartd->drain.cursor = end.next_cursor;
+        uartd->drain.pending = true;
+        status = nx_log_bind(uartd->log, uartd->notification, BIT_LOG);
+    }
+    return status;
+}
+
 static enum nx_status sources_bind(struct uartd *uartd)
 {
     uartd->service = nx_start_handle(NX_START_SERVICE);
     uartd->interrupt = nx_start_handle(NX_START_INTERRUPT);
-    uartd->log = nx_start_handle(NX_START_LOG);
 
     enum nx_status status = nx_notification_create(&uartd->notification);
     if (status == NX_OK) {
@@ -74,7 +88,7 @@ static enum nx_status sources_bind(struct uartd *uartd)
         status = nx_interrupt_bind(uartd->interrupt, uartd->notification, BIT_INTERRUPT);
     }
     if (status == NX_OK) {
-        status = nx_log_bind(uartd->log, uartd->notification, BIT_LOG);
+        status = log_attach(uartd);
     }
     return status;
 }
@@ -87,7 +101,6 @@ static enum nx_status uartd_start(struct uartd *uartd)
         status = sources_bind(uartd);
     }
     if (status == NX_OK) {
-        uartd->drain.pending = true;
         nx_log("uartd: mmio=%#llx irq=%u", (unsigned long long)nx_start()->device_base,
                nx_start()->interrupt_number);
         nx_log("uartd: ready");
@@ -155,8 +168,8 @@ static enum nx_status uartd_run(struct uartd *uartd)
             notified(uartd, message.words[0]);
         } else if (status == NX_OK) {
             uartd_serve(uartd, &message);
-        } else if (status != NX_ERR_TIMED_OUT) {
-            return status;
+        } else if (status != NX_ERR_TIMED_OUT && status != NX_ERR_CANCELLED) {
+            return status; // cancelled: a caller whose message could not be delivered
         }
     }
 }
