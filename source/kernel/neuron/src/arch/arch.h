@@ -87,6 +87,7 @@ bool arch_space_query(const struct arch_space *space, vaddr_t address, paddr_t *
 // remote fence by ASID, on the harts in `remote_mask` (hart indices). Complete when it returns.
 void arch_tlb_flush(const struct arch_space *space, vaddr_t address, uint64_t length,
                     uint32_t remote_mask);
+// inline: void arch_tlb_flush_all_local(void);           all of this hart's translations
 // Makes `space` (NULL: the kernel's own table) current on this hart.
 // inline: void arch_space_activate(const struct arch_space *space);
 // Makes instructions just written visible to fetches of this hart and of `remote_mask`.
@@ -113,6 +114,11 @@ void arch_restart_syscall(struct thread *thread, const uint64_t arguments[8]);
 void arch_thread_forget_fpu(struct thread *thread);
 // Leaves the boot path: runs the thread in user mode.
 _Noreturn void arch_resume(struct thread *thread);
+
+// A user program for the kernel's own tests: adds 1 to the 32-bit word at the address in a0, then
+// exits its thread. Position-independent; at most a page.
+extern const char arch_selftest_program[];
+extern const char arch_selftest_program_end[];
 
 // User faults. `kind` of a scause value, and whether it is an access that mm may resolve.
 enum arch_fault_kind {

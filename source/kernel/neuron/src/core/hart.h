@@ -14,6 +14,7 @@
 #define NEURON_HART_H
 
 #include "arch/arch.h"
+#include "arch_inline.h"
 #include "core/lock.h"
 #include "lock_check.h"
 #include "nexus/info.h"
@@ -55,6 +56,8 @@ struct hart {
     struct thread *current;      // NULL while idle
     struct address_space *space; // active on this hart; NULL: kernel table only
     bool reschedule;             // run the scheduler before returning to user mode
+    bool slice_over;  // a tick passed: give way to an equal thread too
+    bool leaving;     // stop this hart at the next point where it owns no lock
     struct hart_ipi_ledger ipi;
     uint64_t ticks;
     uint64_t idle_time;
@@ -72,6 +75,7 @@ struct hart {
 
     // Mailbox: any hart ORs, the owner exchanges.
     _Atomic uint32_t ipi_pending;
+    _Atomic uint32_t adopt; // mask of stopped harts whose reclaim lists this hart takes over
 
     // Grace periods (object/reclaim.h). The owner writes, others read.
     _Atomic uint64_t quiescent_passes;
@@ -104,6 +108,14 @@ void hart_init_all(void);
 // Starts every other hart at once and waits, bounded in time, until they are online. Prints the
 // online markers, or `neuron: smp degraded`. Returns the number online.
 uint32_t hart_start_all(void);
+
+// Waits for any interrupt, at most HART_PAUSE_NANOSECONDS: for the boot hart, while it waits for
+// others before it has threads to run.
+#define HART_PAUSE_NANOSECONDS 200000ull
+void hart_pause(void);
+
+// Stops this hart, with `leaving` set and no lock held: its threads, deadlines and interrupts move.
+_Noreturn void hart_leave_now(void);
 
 // What a secondary does first: marks itself online, then fences (pitfall 11).
 void hart_enter_online(struct hart *hart);

@@ -16,6 +16,7 @@
 #include "nexus/info.h"
 #include "object/object.h"
 
+struct hart;
 struct notification;
 
 struct interrupt {

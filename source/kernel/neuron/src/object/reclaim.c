@@ -107,9 +107,29 @@ static void advance(struct reclaim_state *state)
         begin_grace_period(state);
 }
 
+// Takes over the lists of harts that have stopped.
+static void adopt_stopped(struct reclaim_state *state)
+{
+    struct hart *hart = hart_self();
+    if (atomic_load_explicit(&hart->adopt, memory_order_relaxed) == 0)
+        return;
+    // Acquire: pairs with the release in hart_leave_now.
+    uint32_t mask = atomic_load_explicit(&hart->adopt, memory_order_acquire);
+    for (uint32_t i = 0; i < hart_count(); i++) {
+        if ((mask & (1u << i)) == 0)
+            continue;
+        list_append(&state->incoming, &states[i].incoming);
+        list_append(&state->incoming, &states[i].waiting);
+        list_append(&state->ready, &states[i].ready);
+    }
+    // Release: a hart that is started again finds its lists empty.
+    atomic_fetch_and_explicit(&hart->adopt, ~mask, memory_order_release);
+}
+
 bool reclaim_run(uint32_t steps)
 {
     struct reclaim_state *state = state_self();
+    adopt_stopped(state);
     advance(state);
     while (steps-- > 0 && state->ready.first != NULL) {
         struct object *object = state->ready.first;
@@ -162,15 +182,6 @@ void reclaim_pass(struct hart *hart)
 {
     uint64_t passes = atomic_load_explicit(&hart->quiescent_passes, memory_order_relaxed);
     atomic_store_explicit(&hart->quiescent_passes, passes + 1, memory_order_release);
-}
-
-void reclaim_adopt(struct hart *stopped)
-{
-    struct reclaim_state *from = &states[stopped->index.value];
-    struct reclaim_state *to = state_self();
-    list_append(&to->incoming, &from->incoming);
-    list_append(&to->incoming, &from->waiting);
-    list_append(&to->ready, &from->ready);
 }
 
 uint64_t reclaim_retired_count(void)

@@ -9,7 +9,7 @@
 // Each hart has, hart-local: `incoming` (retired here, no grace period begun), `waiting` (a grace
 // period runs: a snapshot of all harts' counters was taken after the last of them was retired) and
 // `ready` (safe to destroy, in bounded steps). reclaim_run moves them on; it is called from the
-// tick, from the idle loop, and when memory runs short. A hart that stays in user mode holds a
+// tick and from the idle loop. A stopping hart leaves its lists to its heir (hart->adopt). A hart that stays in user mode holds a
 // grace period up only until an IPI makes it pass.
 //
 // Ordering: retirement follows the unlinking of the object, and a full fence separates it from the
@@ -42,9 +42,6 @@ void reclaim_rest_begin(struct hart *hart);
 void reclaim_rest_end(struct hart *hart);
 // Where the kernel is left for user mode.
 void reclaim_pass(struct hart *hart);
-
-// Moves a stopping hart's lists to this hart's.
-void reclaim_adopt(struct hart *stopped);
 
 uint64_t reclaim_retired_count(void);
 uint64_t reclaim_done_count(void);

@@ -206,6 +206,9 @@ static struct thread *idle_until_work(struct hart *hart)
             hart->idle_time += arch_time() - start;
         }
         interrupts_handle_pending();
+        log_signal_reader();
+        if (hart->leaving)
+            hart_leave_now();
     }
     return thread;
 }
@@ -247,6 +250,9 @@ void scheduler_preempt(void)
     struct hart *hart = hart_self();
     struct thread *current = hart->current;
     hart->reschedule = false;
+    log_signal_reader();
+    if (hart->leaving)
+        hart_leave_now();
     enum nx_class floor = (enum nx_class)(class_of(current) + (hart->slice_over ? 0 : 1));
     hart->slice_over = false;
     if (floor >= NX_CLASS_COUNT && scheduler_may_run(current, hart_bit(hart)))

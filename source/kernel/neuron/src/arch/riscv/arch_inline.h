@@ -85,6 +85,11 @@ static inline void arch_space_activate(const struct arch_space *space)
     }
 }
 
+static inline void arch_tlb_flush_all_local(void)
+{
+    __asm__ volatile("sfence.vma zero, zero" ::: "memory");
+}
+
 // --- Threads -------------------------------------------------------------------------------------
 
 static inline struct arch_thread *arch_thread_of(struct thread *thread)

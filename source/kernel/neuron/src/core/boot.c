@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+// The boot path, in order.
+#include "arch/arch.h"
+#include "arch_inline.h"
+#include "core/bootstrap.h"
+#include "core/entry.h"
+#include "core/hart.h"
+#include "core/interrupts.h"
+#include "core/log.h"
+#include "core/machine.h"
+#include "core/panic.h"
+#include "core/print.h"
+#include "core/selftest.h"
+#include "fault_injection.h"
+#include "mm/frame.h"
+#include "sched/scheduler.h"
+
+// The most of a device tree blob that is looked at.
+#define DEVICETREE_LIMIT (2ul << 20)
+
+static void print_hart_map(void)
+{
+    char line[128];
+    int used = 0;
+    for (uint32_t i = 0; i < hart_count(); i++)
+        used += print_to(line + used, sizeof(line) - (size_t)used, " %u=%lu", i,
+                         harts[i].id.value);
+    log_line("neuron: hart map%s", line);
+}
+
+// Arms the tick and waits, bounded in time, for the first one to be taken.
+static void start_timer(void)
+{
+    struct hart *hart = hart_self();
+    uint64_t start = arch_time();
+    uint64_t period = timer_ticks_from_nanoseconds(TIMER_TICK_NANOSECONDS);
+    hart->tick_deadline = start + period;
+    timer_rearm();
+    while (hart->ticks == 0 && arch_time() < start + 100 * period) {
+        arch_wait_for_interrupt();
+        interrupts_handle_pending();
+    }
+    if (hart->ticks == 0)
+        panic("no timer interrupt within 100 tick periods");
+    log_line("neuron: timer tick start");
+}
+
+_Noreturn void kernel_boot(struct hart_id boot_hart, paddr_t devicetree)
+{
+    // What the machine is. There is no console before this.
+    const char *problem = "nothing";
+    enum nx_status status =
+        machine_discover(arch_direct_map(devicetree), DEVICETREE_LIMIT, boot_hart, &problem);
+    if (status != NX_OK)
+        panic("device tree: %s: status %d", problem, (int)status);
+    hart_init_all();
+    log_line("neuron: uart early printk ok");
+    log_line("neuron: boot virt dtb-ok tb=%lu", machine.timebase_hz);
+    print_hart_map();
+    fault_injection_init();
+
+    // Memory and firmware.
+    frame_init();
+    arch_kernel_table_build();
+    status = arch_firmware_probe();
+    if (status != NX_OK)
+        panic("firmware: an SBI extension that the kernel needs is missing");
+
+    // This hart's interrupts.
+    arch_hart_online();
+    harts[0].online_since = arch_time();
+    if (machine.has_plic)
+        log_line("neuron: plic enabled");
+    start_timer();
+
+    // The others.
+    bool selftest = selftest_wanted();
+    if (selftest)
+        selftest_before_smp();
+    uint32_t online = hart_start_all();
+    log_line("neuron: hart0 boot virt smp=%u", online);
+    if (selftest)
+        selftest_after_smp(online);
+
+    // User space.
+    bootstrap_start_init();
+    scheduler_run_next();
+    arch_resume(kernel_leave(hart_self()));
+}
+
+_Noreturn void kernel_secondary(struct hart *hart)
+{
+    hart_enter_online(hart);
+    scheduler_run_next();
+    arch_resume(kernel_leave(hart));
+}

@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: Apache-2.0
+// Per-hart state, hart bring-up, hart_stop and the inter-processor interrupt ledger.
+#include "core/hart.h"
+
+#include "arch_inline.h"
+#include "core/log.h"
+#include "core/machine.h"
+#include "core/panic.h"
+#include "fault_injection.h"
+#include "ipc/interrupt.h"
+#include "object/reclaim.h"
+#include "sched/scheduler.h"
+#include "sched/thread.h"
+
+// How long bring-up waits for a started hart.
+#define BRING_UP_NANOSECONDS 2000000000ull
+
+#define IPI_REASONS (IPI_RESCHEDULE | IPI_STOP | IPI_LEAVE | IPI_QUIESCE)
+
+struct hart harts[NX_HARTS_MAX];
+
+static uint32_t state_of(const struct hart *hart)
+{
+    // Acquire: a hart that is seen online has set up everything that it shares.
+    return atomic_load_explicit(&hart->state, memory_order_acquire);
+}
+
+static void set_state(struct hart *hart, enum nx_hart_state state)
+{
+    atomic_store_explicit(&hart->state, (uint32_t)state, memory_order_seq_cst);
+}
+
+uint32_t hart_count(void)
+{
+    return machine.hart_count;
+}
+
+uint32_t hart_online_mask(void)
+{
+    uint32_t mask = 0;
+    for (uint32_t i = 0; i < NX_HARTS_MAX; i++)
+        if (state_of(&harts[i]) == NX_HART_ONLINE)
+            mask |= 1u << i;
+    return mask;
+}
+
+void hart_init_all(void)
+{
+    for (uint32_t i = 0; i < hart_count(); i++) {
+        struct hart *hart = &harts[i];
+        hart->index = (struct hart_index){i};
+        hart->id = machine.harts[i].id;
+        hart->tick_deadline = ARCH_TIMER_NEVER;
+        run_queue_init(&hart->run_queue);
+        timer_heap_init(&hart->timers);
+        atomic_init(&hart->running_class, -1);
+        arch_hart_prepare(hart);
+    }
+    set_state(&harts[0], NX_HART_ONLINE);
+}
+
+void hart_enter_online(struct hart *hart)
+{
+    hart->online_since = arch_time();
+    hart->dispatched_at = hart->online_since;
+    hart->armed_deadline = 0;
+    set_state(hart, NX_HART_ONLINE);
+    // Only from here on do remote fences include this hart: drop what it may hold from before.
+    arch_space_activate(NULL);
+    arch_tlb_flush_all_local();
+    arch_hart_online();
+    if (fault_injection_masks_timer(hart->index))
+        arch_timer_mask(true);
+    log_line("neuron: hart%u online", hart->index.value);
+}
+
+// Asks the firmware to start one hart; false when it refused.
+static bool request_start(struct hart *hart)
+{
+    set_state(hart, NX_HART_STARTING);
+    if (arch_hart_start(hart) == NX_OK)
+        return true;
+    set_state(hart, NX_HART_FAILED);
+    return false;
+}
+
+// Waits until no hart of `mask` is STARTING, or the deadline. This hart has nothing else to do yet
+// and its timer wakes it, so that it does not starve the others of the host's processor.
+static void wait_for_starting(uint32_t mask, uint64_t deadline)
+{
+    for (;;) {
+        uint32_t starting = 0;
+        for (uint32_t i = 0; i < hart_count(); i++)
+            if ((mask & (1u << i)) != 0 && state_of(&harts[i]) == NX_HART_STARTING)
+                starting |= 1u << i;
+        uint64_t now = arch_time();
+        if (starting == 0 || now >= deadline)
+            return;
+        hart_pause();
+    }
+}
+
+void hart_pause(void)
+{
+    if (arch_timer_arm(arch_time() + timer_ticks_from_nanoseconds(HART_PAUSE_NANOSECONDS)) != NX_OK)
+        panic("the firmware refused to arm the timer");
+    arch_wait_for_interrupt();
+    hart_self()->armed_deadline = 0;
+}
+
+uint32_t hart_start_all(void)
+{
+    uint32_t requested = 0;
+    for (uint32_t i = 1; i < hart_count(); i++)
+        if (request_start(&harts[i]))
+            requested |= 1u << i;
+    wait_for_starting(requested,
+                      arch_time() + timer_ticks_from_nanoseconds(BRING_UP_NANOSECONDS));
+    uint32_t online = (uint32_t)__builtin_popcount(hart_online_mask());
+    if (online != machine.harts_named) {
+        bool refused = (uint32_t)__builtin_popcount(requested) + 1 != hart_count();
+        const char *reason = refused ? "hart-start-refused" : "hart-never-arrived";
+        if (machine.harts_named > hart_count())
+            reason = "more-harts-than-supported";
+        log_line("neuron: smp degraded online=%u wanted=%u reason=%s", online, machine.harts_named,
+                 reason);
+    }
+    return online;
+}
+
+// --- Stopping and starting again ------------------------------------------------------------------
+
+enum nx_status hart_start(struct hart_index index)
+{
+    if (index.value >= hart_count())
+        return NX_ERR_OUT_OF_RANGE;
+    struct hart *hart = &harts[index.value];
+    if (state_of(hart) != NX_HART_STOPPED)
+        return NX_ERR_BAD_STATE;
+    // It says STOPPED a little before the firmware has it, and before its heir has taken over.
+    bool stopped = false;
+    enum nx_status status = arch_hart_is_stopped(hart, &stopped);
+    if (status != NX_OK)
+        return status;
+    uint32_t adopting = atomic_load_explicit(&harts[0].adopt, memory_order_acquire);
+    if (!stopped || (adopting & hart_bit(hart)) != 0)
+        return NX_ERR_BUSY;
+    uint32_t expected = NX_HART_STOPPED;
+    if (!atomic_compare_exchange_strong(&hart->state, &expected, NX_HART_STARTING))
+        return NX_ERR_BAD_STATE;
+    status = arch_hart_start(hart);
+    if (status != NX_OK)
+        set_state(hart, NX_HART_STOPPED);
+    return status;
+}
+
+enum nx_status hart_stop(struct hart_index index)
+{
+    if (index.value >= hart_count())
+        return NX_ERR_OUT_OF_RANGE;
+    struct hart *hart = &harts[index.value];
+    if (state_of(hart) != NX_HART_ONLINE)
+        return NX_ERR_BAD_STATE;
+    // The boot hart stays: early boot state and firmware logs hang on it, and one must.
+    if (index.value == 0)
+        return NX_ERR_BAD_STATE;
+    if (hart == hart_self()) {
+        hart->leaving = true;
+        hart->reschedule = true;
+        return NX_OK;
+    }
+    return hart_send_ipi(index, IPI_LEAVE);
+}
+
+_Noreturn void hart_leave_now(void)
+{
+    struct hart *hart = hart_self();
+    struct hart *heir = &harts[0];
+    struct thread *current = hart->current;
+    hart->leaving = false;
+    // From here on nobody sends threads or IPIs here.
+    set_state(hart, NX_HART_STOPPING);
+    arch_space_activate(NULL);
+    hart->space = NULL;
+    hart->current = NULL;
+    if (current != NULL)
+        scheduler_make_ready(current);
+    scheduler_evacuate(hart);
+    timer_move_all(hart, heir);
+    interrupt_move_all(hart, heir);
+    log_line("neuron: hart%u leaves", hart->index.value);
+    // The heir looks at what it inherits: it is online as long as the system runs.
+    atomic_fetch_or_explicit(&heir->adopt, hart_bit(hart), memory_order_release);
+    if (hart_send_ipi(heir->index, IPI_RESCHEDULE) != NX_OK)
+        panic("hart0 is not online");
+    arch_hart_offline();
+    atomic_store_explicit(&hart->running_class, -1, memory_order_relaxed);
+    lock_check_none_held();
+    set_state(hart, NX_HART_STOPPED);
+    enum nx_status status = arch_hart_stop();
+    panic("hart%u could not stop: status %d", hart->index.value, (int)status);
+}
+
+// --- Inter-processor interrupts -------------------------------------------------------------------
+
+enum nx_status hart_send_ipi(struct hart_index target, uint32_t reason)
+{
+    struct hart *self = hart_self();
+    if (target.value >= hart_count() || target.value == self->index.value)
+        return NX_ERR_OUT_OF_RANGE;
+    struct hart *hart = &harts[target.value];
+    if (state_of(hart) != NX_HART_ONLINE)
+        return NX_ERR_BAD_STATE;
+    self->ipi.requested++;
+    uint32_t sender = 1u << (IPI_SENDER_SHIFT + self->index.value);
+    // Sequentially consistent: what the reason announces is visible before the bit.
+    uint32_t before =
+        atomic_fetch_or_explicit(&hart->ipi_pending, reason | sender, memory_order_seq_cst);
+    if ((before & reason) == reason) {
+        self->ipi.coalesced++;
+        return NX_OK;
+    }
+    self->ipi.sent++;
+    self->ipi.sent_to[target.value]++;
+    if (fault_injection_suppresses_ipi())
+        return NX_OK;
+    return arch_ipi_send(hart_bit(hart));
+}
+
+static void note_senders(struct hart *hart, uint32_t pending)
+{
+    for (uint32_t i = 0; i < hart_count(); i++) {
+        if ((pending & (1u << (IPI_SENDER_SHIFT + i))) == 0)
+            continue;
+        if (hart->ipi.received_from[i]++ == 0)
+            log_line("neuron: ipi hart%u->hart%u", i, hart->index.value);
+    }
+}
+
+void hart_dispatch_ipi(void)
+{
+    struct hart *hart = hart_self();
+    arch_ipi_clear();
+    hart->ipi.trapped++;
+    // Acquire: what each reason announces is visible after it. Pairs with hart_send_ipi.
+    uint32_t pending = atomic_exchange_explicit(&hart->ipi_pending, 0, memory_order_acq_rel);
+    hart->ipi.dispatched += (uint32_t)__builtin_popcount(pending & IPI_REASONS);
+    if ((pending & IPI_STOP) != 0)
+        arch_halt();
+    note_senders(hart, pending);
+    if ((pending & IPI_LEAVE) != 0)
+        hart->leaving = true;
+    // IPI_QUIESCE needs nothing more: the hart passes a quiescent point when it leaves the kernel.
+    if ((pending & (IPI_RESCHEDULE | IPI_LEAVE)) != 0)
+        hart->reschedule = true;
+}
+
+void hart_stop_others(void)
+{
+    uint32_t others = hart_online_mask() & ~hart_bit(hart_self());
+    for (uint32_t i = 0; i < hart_count(); i++)
+        if ((others & (1u << i)) != 0)
+            atomic_fetch_or_explicit(&harts[i].ipi_pending, IPI_STOP, memory_order_seq_cst);
+    if (others != 0 && arch_ipi_send(others) != NX_OK)
+        return; // the report matters more
+}

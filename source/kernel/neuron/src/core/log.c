@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+// The kernel log: a ring of text that every hart writes whole lines to and one reader drains.
+#include "core/log.h"
+
+#include "arch/arch.h"
+#include "arch_inline.h"
+#include "core/hart.h"
+#include "core/lock.h"
+#include "core/print.h"
+#include "ipc/notification.h"
+#include <stdarg.h>
+#include <string.h>
+
+#define LOG_RING_SIZE 65536ull // a power of two
+
+static struct lock log_lock = LOCK_INITIALIZER(LOCK_RANK_LOG);
+// Guarded by log_lock.
+static char ring[LOG_RING_SIZE];
+static uint64_t written; // bytes ever written; the next goes to written % LOG_RING_SIZE
+static struct notification *reader; // reference held
+static uint64_t reader_bits;
+// Set under the lock, read without it.
+static _Atomic bool has_reader;
+static _Atomic bool has_news; // text that the reader was not yet signalled for
+
+// The lock is held.
+static void append_locked(const char *text, size_t length)
+{
+    for (size_t i = 0; i < length; i++)
+        ring[(written + i) % LOG_RING_SIZE] = text[i];
+    written += length;
+    if (!atomic_load_explicit(&has_reader, memory_order_relaxed))
+        arch_console_write(text, length);
+    atomic_store_explicit(&has_news, true, memory_order_relaxed);
+}
+
+static void append(const char *text, size_t length)
+{
+    lock_acquire(&log_lock);
+    append_locked(text, length);
+    lock_release(&log_lock);
+    if (atomic_load_explicit(&has_reader, memory_order_relaxed))
+        hart_self()->reschedule = true; // takes kernel_leave through log_signal_reader
+}
+
+void log_line(const char *format, ...)
+{
+    char line[PRINT_LINE_MAX + 1];
+    va_list arguments;
+    va_start(arguments, format);
+    int length = print_format(line, PRINT_LINE_MAX, format, arguments);
+    va_end(arguments);
+    size_t end = length < 0 ? 0 : (size_t)length;
+    if (end > PRINT_LINE_MAX - 1)
+        end = PRINT_LINE_MAX - 1;
+    line[end] = '\n';
+    append(line, end + 1);
+}
+
+void log_write(const char *text, size_t length)
+{
+    char copy[NX_MESSAGE_BYTES_MAX + 1];
+    if (length > NX_MESSAGE_BYTES_MAX)
+        length = NX_MESSAGE_BYTES_MAX;
+    for (size_t i = 0; i < length; i++) {
+        char c = text[i];
+        bool printable = c == '\n' || c == '\t' || (unsigned char)c >= ' ';
+        copy[i] = printable && c != 0x7f ? c : '?';
+    }
+    if (length > 0 && copy[length - 1] != '\n')
+        copy[length++] = '\n';
+    append(copy, length);
+}
+
+size_t log_read(uint64_t *cursor, char *buffer, size_t capacity, uint64_t *lost)
+{
+    lock_acquire(&log_lock);
+    uint64_t oldest = written > LOG_RING_SIZE ? written - LOG_RING_SIZE : 0;
+    uint64_t position = *cursor;
+    *lost = 0;
+    if (position < oldest) {
+        *lost = oldest - position;
+        position = oldest;
+    }
+    if (position > written)
+        position = written;
+    uint64_t available = written - position;
+    size_t length = available < capacity ? (size_t)available : capacity;
+    for (size_t i = 0; i < length; i++)
+        buffer[i] = ring[(position + i) % LOG_RING_SIZE];
+    *cursor = position + length;
+    lock_release(&log_lock);
+    return length;
+}
+
+enum nx_status log_bind(struct notification *notification, uint64_t bits)
+{
+    if (!object_try_acquire(&notification->object))
+        return NX_ERR_BAD_HANDLE;
+    lock_acquire(&log_lock);
+    struct notification *old = reader;
+    reader = notification;
+    reader_bits = bits;
+    atomic_store_explicit(&has_reader, true, memory_order_relaxed);
+    atomic_store_explicit(&has_news, true, memory_order_relaxed);
+    lock_release(&log_lock);
+    if (old != NULL)
+        object_release(&old->object);
+    hart_self()->reschedule = true;
+    return NX_OK;
+}
+
+void log_signal_reader(void)
+{
+    if (!atomic_load_explicit(&has_reader, memory_order_relaxed) ||
+        !atomic_exchange_explicit(&has_news, false, memory_order_relaxed))
+        return;
+    lock_acquire(&log_lock);
+    // Replaced meanwhile or not, it lives until this hart leaves the kernel.
+    struct notification *notification = reader;
+    uint64_t bits = reader_bits;
+    lock_release(&log_lock);
+    notification_signal(notification, bits);
+}

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+// System calls on handles.
+#include "arch/arch.h"
+#include "arch_inline.h"
+#include "object/process.h"
+#include "sched/thread.h"
+#include "syscall/syscall.h"
+
+enum nx_status sys_handle_close(struct thread *current, const uint64_t *arguments)
+{
+    return handle_close(current->process, arguments[0]);
+}
+
+enum nx_status sys_handle_duplicate(struct thread *current, const uint64_t *arguments)
+{
+    struct handle_value value;
+    enum nx_status status =
+        handle_lookup_any(&current->process->handles, arguments[0], &value);
+    if (status != NX_OK)
+        return status;
+    if ((value.rights & NX_RIGHT_DUPLICATE) == 0)
+        return NX_ERR_ACCESS_DENIED;
+    if (arguments[2] != 0) {
+        // A badge is given once, by a holder who may hand out identities.
+        if (value.type != NX_OBJECT_ENDPOINT)
+            return NX_ERR_WRONG_TYPE;
+        if ((value.rights & NX_RIGHT_MANAGE) == 0 || value.badge != 0)
+            return NX_ERR_ACCESS_DENIED;
+        value.badge = arguments[2];
+    }
+    value.rights &= (uint32_t)arguments[1];
+    nx_handle handle;
+    status = handle_install(current->process, &value, &handle);
+    if (status == NX_OK)
+        arch_set_result(current, 0, handle);
+    return status;
+}
+
+enum nx_status sys_handle_grant(struct thread *current, const uint64_t *arguments)
+{
+    struct process *process;
+    enum nx_status status = syscall_process(current, arguments[0], NX_RIGHT_MANAGE, &process);
+    if (status != NX_OK)
+        return status;
+    struct handle_value value;
+    status = handle_lookup_any(&current->process->handles, arguments[1], &value);
+    if (status != NX_OK)
+        return status;
+    if ((value.rights & NX_RIGHT_TRANSFER) == 0)
+        return NX_ERR_ACCESS_DENIED;
+    value.rights &= (uint32_t)arguments[2];
+    nx_handle handle;
+    status = handle_install(process, &value, &handle);
+    if (status == NX_OK)
+        arch_set_result(current, 0, handle);
+    return status;
+}
+
+enum nx_status sys_handle_info(struct thread *current, const uint64_t *arguments)
+{
+    struct handle_value value;
+    enum nx_status status =
+        handle_lookup_any(&current->process->handles, arguments[0], &value);
+    if (status != NX_OK)
+        return status;
+    arch_set_result(current, 0, (uint64_t)value.type);
+    arch_set_result(current, 1, value.rights);
+    return NX_OK;
+}

@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: Apache-2.0
+// System calls on the machine: interrupts, harts, power, diagnosis, the kernel log.
+#include "arch/arch.h"
+#include "arch_inline.h"
+#include "core/hart.h"
+#include "core/log.h"
+#include "core/machine.h"
+#include "ipc/interrupt.h"
+#include "ipc/notification.h"
+#include "mm/frame.h"
+#include "nexus/info.h"
+#include "nexus/message.h"
+#include "object/process.h"
+#include "object/reclaim.h"
+#include "sched/thread.h"
+#include "syscall/syscall.h"
+#include <string.h>
+
+#define INTERRUPT_RIGHTS (NX_RIGHT_DUPLICATE | NX_RIGHT_TRANSFER | NX_RIGHT_WAIT)
+
+static enum nx_status require_machine(struct thread *current, uint64_t handle, uint32_t right)
+{
+    struct handle_value value;
+    return handle_lookup(&current->process->handles, handle, NX_OBJECT_MACHINE, right, &value);
+}
+
+// --- Interrupts -----------------------------------------------------------------------------------
+
+enum nx_status sys_interrupt_create(struct thread *current, const uint64_t *arguments)
+{
+    enum nx_status status = require_machine(current, arguments[0], NX_RIGHT_DEVICE);
+    if (status != NX_OK)
+        return status;
+    struct interrupt *interrupt;
+    status = interrupt_create(current->process, arguments[1], &interrupt);
+    if (status != NX_OK)
+        return status;
+    return syscall_return_new(current, &interrupt->object, NX_OBJECT_INTERRUPT, INTERRUPT_RIGHTS);
+}
+
+static enum nx_status find_interrupt(struct thread *current, uint64_t handle,
+                                     struct interrupt **interrupt)
+{
+    struct handle_value value;
+    enum nx_status status = handle_lookup(&current->process->handles, handle, NX_OBJECT_INTERRUPT,
+                                          NX_RIGHT_WAIT, &value);
+    if (status == NX_OK)
+        *interrupt = CONTAINER_OF(value.object, struct interrupt, object);
+    return status;
+}
+
+// A notification to be signalled with bits; both are required.
+static enum nx_status find_signal(struct thread *current, uint64_t handle, uint64_t bits,
+                                  struct notification **notification)
+{
+    struct handle_value value;
+    enum nx_status status = handle_lookup(&current->process->handles, handle,
+                                          NX_OBJECT_NOTIFICATION, NX_RIGHT_SIGNAL, &value);
+    if (status != NX_OK)
+        return status;
+    if (bits == 0)
+        return NX_ERR_INVALID_ARGUMENT;
+    *notification = CONTAINER_OF(value.object, struct notification, object);
+    return NX_OK;
+}
+
+enum nx_status sys_interrupt_bind(struct thread *current, const uint64_t *arguments)
+{
+    struct interrupt *interrupt;
+    enum nx_status status = find_interrupt(current, arguments[0], &interrupt);
+    if (status != NX_OK)
+        return status;
+    struct notification *notification;
+    status = find_signal(current, arguments[1], arguments[2], &notification);
+    if (status != NX_OK)
+        return status;
+    return interrupt_bind(interrupt, notification, arguments[2]);
+}
+
+enum nx_status sys_interrupt_ack(struct thread *current, const uint64_t *arguments)
+{
+    struct interrupt *interrupt;
+    enum nx_status status = find_interrupt(current, arguments[0], &interrupt);
+    if (status != NX_OK)
+        return status;
+    return interrupt_acknowledge(interrupt);
+}
+
+// --- Harts and power ------------------------------------------------------------------------------
+
+enum nx_status sys_hart_control(struct thread *current, const uint64_t *arguments)
+{
+    enum nx_status status = require_machine(current, arguments[0], NX_RIGHT_HARTS);
+    if (status != NX_OK)
+        return status;
+    if (arguments[1] >= hart_count())
+        return NX_ERR_OUT_OF_RANGE;
+    struct hart_index index = {(uint32_t)arguments[1]};
+    if (arguments[2] == NX_HART_START)
+        return hart_start(index);
+    if (arguments[2] == NX_HART_STOP)
+        return hart_stop(index);
+    return NX_ERR_INVALID_ARGUMENT;
+}
+
+enum nx_status sys_system_reset(struct thread *current, const uint64_t *arguments)
+{
+    enum nx_status status = require_machine(current, arguments[0], NX_RIGHT_POWER);
+    if (status != NX_OK)
+        return status;
+    if (arguments[1] > NX_RESET_FAILURE)
+        return NX_ERR_INVALID_ARGUMENT;
+    return arch_system_reset((uint32_t)arguments[1]);
+}
+
+// --- Diagnosis ------------------------------------------------------------------------------------
+
+static enum nx_status describe_system(uint64_t index, void *buffer, size_t *size)
+{
+    if (index != 0)
+        return NX_ERR_NOT_FOUND;
+    uint64_t retired = reclaim_retired_count();
+    uint64_t done = reclaim_done_count();
+    const struct nx_info_system record = {
+        .harts = hart_count(),
+        .harts_online = (uint32_t)__builtin_popcount(hart_online_mask()),
+        .timebase_hz = machine.timebase_hz,
+        .boot_hart_id = harts[0].id.value,
+        .sbi_spec_version = arch_firmware.spec_version,
+        .sbi_implementation_id = arch_firmware.implementation_id,
+        .sbi_implementation_version = arch_firmware.implementation_version,
+        .sbi_extensions = arch_firmware.extensions,
+        .sstc = arch_has_sstc(),
+        .checks = sizeof(struct lock_check) > 1,
+        .asid_bits = arch_asid_bits(),
+        .frames_total = frame_total_count(),
+        .frames_free = frame_free_count(),
+        .boot_ticks = harts[0].online_since,
+        .objects_retired = retired > done ? retired - done : 0,
+        .objects_reclaimed = done,
+    };
+    memcpy(buffer, &record, sizeof(record));
+    *size = sizeof(record);
+    return NX_OK;
+}
+
+static enum nx_status describe_hart(uint64_t index, void *buffer, size_t *size)
+{
+    if (index >= hart_count())
+        return NX_ERR_NOT_FOUND;
+    const struct hart *hart = &harts[index];
+    uint32_t state = atomic_load_explicit(&hart->state, memory_order_relaxed);
+    struct nx_info_hart record = {
+        .hart_id = hart->id.value,
+        .state = state,
+        .run_queue_length = atomic_load_explicit(&hart->run_queue.length, memory_order_relaxed),
+        .ticks = hart->ticks,
+        .idle_time = hart->idle_time,
+        .online_time = state == NX_HART_ONLINE ? arch_time() - hart->online_since : 0,
+        .ipi_requested = hart->ipi.requested,
+        .ipi_coalesced = hart->ipi.coalesced,
+        .ipi_sent = hart->ipi.sent,
+        .ipi_trapped = hart->ipi.trapped,
+        .ipi_dispatched = hart->ipi.dispatched,
+        .steals = hart->steals,
+        .switches = hart->switches,
+        .interrupts = hart->interrupts,
+        .timer_interrupts = hart->timer_interrupts,
+        .lock_contended = hart->lock_contended,
+    };
+    for (uint32_t i = 0; i < NX_HARTS_MAX; i++) {
+        record.ipi_sent_to[i] = hart->ipi.sent_to[i];
+        record.ipi_received_from[i] = hart->ipi.received_from[i];
+    }
+    memcpy(buffer, &record, sizeof(record));
+    *size = sizeof(record);
+    return NX_OK;
+}
+
+static enum nx_status describe_process(uint64_t index, void *buffer, size_t *size)
+{
+    struct process *process;
+    if (!process_at(index, &process))
+        return NX_ERR_NOT_FOUND;
+    uint64_t used = atomic_load_explicit(&process->used, memory_order_relaxed);
+    struct nx_info_process record = {
+        .id = process->id,
+        .state = atomic_load_explicit(&process->state, memory_order_relaxed),
+        .pages_used = round_up(used, NX_PAGE_SIZE) / NX_PAGE_SIZE,
+        .pages_budget = process->budget / NX_PAGE_SIZE,
+        .run_time = atomic_load_explicit(&process->run_time, memory_order_relaxed),
+    };
+    memcpy(record.name, process->name, sizeof(record.name));
+    lock_acquire(&process->lock);
+    record.threads = process->thread_count;
+    lock_release(&process->lock);
+    lock_acquire(&process->handles.lock);
+    record.handles = process->handles.used;
+    lock_release(&process->handles.lock);
+    memcpy(buffer, &record, sizeof(record));
+    *size = sizeof(record);
+    return NX_OK;
+}
+
+static enum nx_status describe_interrupt(uint64_t index, void *buffer, size_t *size)
+{
+    struct nx_info_interrupt record;
+    if (!interrupt_describe(index, &record))
+        return NX_ERR_NOT_FOUND;
+    memcpy(buffer, &record, sizeof(record));
+    *size = sizeof(record);
+    return NX_OK;
+}
+
+enum nx_status sys_system_info(struct thread *current, const uint64_t *arguments)
+{
+    typedef enum nx_status (*describer)(uint64_t index, void *buffer, size_t *size);
+    static const describer describers[] = {
+        [NX_INFO_SYSTEM] = describe_system,
+        [NX_INFO_HART] = describe_hart,
+        [NX_INFO_PROCESS] = describe_process,
+        [NX_INFO_INTERRUPT] = describe_interrupt,
+    };
+    enum nx_status status = require_machine(current, arguments[0], NX_RIGHT_INSPECT);
+    if (status != NX_OK)
+        return status;
+    if (arguments[1] >= ARRAY_LENGTH(describers))
+        return NX_ERR_INVALID_ARGUMENT;
+    size_t size = 0;
+    status = describers[arguments[1]](arguments[2], current->page->data, &size);
+    if (status == NX_OK)
+        arch_set_result(current, 0, size);
+    return status;
+}
+
+// --- Kernel log -----------------------------------------------------------------------------------
+
+static enum nx_status require_log(struct thread *current, uint64_t handle, uint32_t right)
+{
+    struct handle_value value;
+    return handle_lookup(&current->process->handles, handle, NX_OBJECT_LOG, right, &value);
+}
+
+enum nx_status sys_log_write(struct thread *current, const uint64_t *arguments)
+{
+    enum nx_status status = require_log(current, arguments[0], NX_RIGHT_WRITE);
+    if (status != NX_OK)
+        return status;
+    if (arguments[1] == 0 || arguments[1] > NX_MESSAGE_BYTES_MAX)
+        return NX_ERR_INVALID_ARGUMENT;
+    log_write((const char *)current->page->data, arguments[1]);
+    return NX_OK;
+}
+
+enum nx_status sys_log_read(struct thread *current, const uint64_t *arguments)
+{
+    enum nx_status status = require_log(current, arguments[0], NX_RIGHT_READ);
+    if (status != NX_OK)
+        return status;
+    uint64_t cursor = arguments[1];
+    uint64_t lost;
+    size_t length =
+        log_read(&cursor, (char *)current->page->data, NX_MESSAGE_BYTES_MAX, &lost);
+    arch_set_result(current, 0, cursor);
+    arch_set_result(current, 1, length);
+    arch_set_result(current, 2, lost);
+    return NX_OK;
+}
+
+enum nx_status sys_log_bind(struct thread *current, const uint64_t *arguments)
+{
+    enum nx_status status = require_log(current, arguments[0], NX_RIGHT_READ);
+    if (status != NX_OK)
+        return status;
+    struct notification *notification;
+    status = find_signal(current, arguments[1], arguments[2], &notification);
+    if (status != NX_OK)
+        return status;
+    return log_bind(notification, arguments[2]);
+}

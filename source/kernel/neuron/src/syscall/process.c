@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: Apache-2.0
+// System calls on processes and threads.
+#include "object/process.h"
+
+#include "arch/arch.h"
+#include "arch_inline.h"
+#include "core/hart.h"
+#include "ipc/endpoint.h"
+#include "ipc/notification.h"
+#include "mm/memory.h"
+#include "sched/scheduler.h"
+#include "sched/thread.h"
+#include "syscall/syscall.h"
+#include <string.h>
+
+#define PROCESS_RIGHTS                                                                             \
+    (NX_RIGHT_DUPLICATE | NX_RIGHT_TRANSFER | NX_RIGHT_MANAGE | NX_RIGHT_INSPECT)
+#define THREAD_RIGHTS (NX_RIGHT_DUPLICATE | NX_RIGHT_TRANSFER | NX_RIGHT_MANAGE)
+
+#define NAME_WORDS (NX_NAME_BYTES / sizeof(uint64_t))
+
+enum nx_status sys_process_create(struct thread *current, const uint64_t *arguments)
+{
+    uint64_t bytes;
+    if (__builtin_mul_overflow(arguments[0], NX_PAGE_SIZE, &bytes))
+        return NX_ERR_NO_MEMORY;
+    if (arguments[5] > (uint64_t)current->process->highest_class)
+        return NX_ERR_ACCESS_DENIED;
+    char name[NX_NAME_BYTES];
+    memcpy(name, &arguments[1], NAME_WORDS * sizeof(uint64_t));
+    for (size_t i = 0; i < sizeof(name); i++)
+        if (name[i] != '\0' && (name[i] <= ' ' || name[i] > '~'))
+            return NX_ERR_INVALID_ARGUMENT;
+    struct process *process;
+    enum nx_status status = process_create(current->process, name, bytes,
+                                           (enum nx_class)arguments[5], &process);
+    if (status != NX_OK)
+        return status;
+    return syscall_return_new(current, &process->object, NX_OBJECT_PROCESS, PROCESS_RIGHTS);
+}
+
+enum nx_status sys_process_kill(struct thread *current, const uint64_t *arguments)
+{
+    struct process *process;
+    if (arguments[0] == NX_HANDLE_NONE)
+        return NX_ERR_BAD_HANDLE;
+    enum nx_status status = syscall_process(current, arguments[0], NX_RIGHT_MANAGE, &process);
+    if (status != NX_OK)
+        return status;
+    process_kill(process, (int64_t)arguments[1]);
+    return NX_OK;
+}
+
+enum nx_status sys_process_info(struct thread *current, const uint64_t *arguments)
+{
+    struct process *process;
+    enum nx_status status = syscall_process(current, arguments[0], NX_RIGHT_INSPECT, &process);
+    if (status != NX_OK)
+        return status;
+    uint64_t used = atomic_load_explicit(&process->used, memory_order_relaxed);
+    lock_acquire(&process->lock);
+    int64_t exit_status = process->exit_status;
+    uint32_t state = atomic_load_explicit(&process->state, memory_order_relaxed);
+    lock_release(&process->lock);
+    arch_set_result(current, 0, state);
+    arch_set_result(current, 1, (uint64_t)exit_status);
+    arch_set_result(current, 2, round_up(used, NX_PAGE_SIZE) / NX_PAGE_SIZE);
+    arch_set_result(current, 3, process->budget / NX_PAGE_SIZE);
+    return NX_OK;
+}
+
+// An optional notification that the caller may have signalled.
+static enum nx_status find_signal(struct thread *current, uint64_t handle,
+                                  struct notification **notification)
+{
+    *notification = NULL;
+    if (handle == NX_HANDLE_NONE)
+        return NX_OK;
+    struct handle_value value;
+    enum nx_status status = handle_lookup(&current->process->handles, handle,
+                                          NX_OBJECT_NOTIFICATION, NX_RIGHT_SIGNAL, &value);
+    if (status == NX_OK)
+        *notification = CONTAINER_OF(value.object, struct notification, object);
+    return status;
+}
+
+enum nx_status sys_process_bind(struct thread *current, const uint64_t *arguments)
+{
+    struct process *process;
+    enum nx_status status = syscall_process(current, arguments[0], NX_RIGHT_MANAGE, &process);
+    if (status != NX_OK)
+        return status;
+    struct notification *notification;
+    status = find_signal(current, arguments[1], &notification);
+    if (status != NX_OK)
+        return status;
+    struct endpoint *endpoint = NULL;
+    uint64_t badge = 0;
+    if (arguments[3] != NX_HANDLE_NONE) {
+        struct handle_value value;
+        status = handle_lookup(&current->process->handles, arguments[3], NX_OBJECT_ENDPOINT,
+                               NX_RIGHT_CALL, &value);
+        if (status != NX_OK)
+            return status;
+        endpoint = CONTAINER_OF(value.object, struct endpoint, object);
+        badge = value.badge;
+    }
+    return process_bind(process, notification, arguments[2], endpoint, badge);
+}
+
+enum nx_status sys_process_exit(struct thread *current, const uint64_t *arguments)
+{
+    process_kill(current->process, (int64_t)arguments[0]);
+    // kernel_leave ends this thread.
+    return NX_OK;
+}
+
+enum nx_status sys_thread_create(struct thread *current, const uint64_t *arguments)
+{
+    struct process *process;
+    enum nx_status status = syscall_process(current, arguments[0], NX_RIGHT_MANAGE, &process);
+    if (status != NX_OK)
+        return status;
+    struct handle_value value;
+    status = handle_lookup(&current->process->handles, arguments[5], NX_OBJECT_MEMORY,
+                           NX_RIGHT_READ | NX_RIGHT_WRITE, &value);
+    if (status != NX_OK)
+        return status;
+    struct thread *thread;
+    status = thread_create(process, vaddr(arguments[1]), arguments[2], arguments[3], arguments[4],
+                           CONTAINER_OF(value.object, struct memory, object), arguments[6],
+                           &thread);
+    if (status != NX_OK)
+        return status;
+    // Another thread may kill the process now, so the new one must outlive a failure below.
+    object_acquire(&thread->object);
+    status = syscall_return_new(current, &thread->object, NX_OBJECT_THREAD, THREAD_RIGHTS);
+    if (status != NX_OK)
+        thread_kill(thread);
+    object_release(&thread->object);
+    return status;
+}
+
+enum nx_status sys_thread_start(struct thread *current, const uint64_t *arguments)
+{
+    struct thread *thread;
+    enum nx_status status = syscall_thread(current, arguments[0], NX_RIGHT_MANAGE, &thread);
+    if (status != NX_OK)
+        return status;
+    return thread_start(thread);
+}
+
+enum nx_status sys_thread_exit(struct thread *current, const uint64_t *arguments)
+{
+    (void)arguments;
+    // kernel_leave ends this thread.
+    atomic_fetch_or_explicit(&current->pending, THREAD_PENDING_KILL, memory_order_relaxed);
+    return NX_OK;
+}
+
+static enum nx_status set_affinity(struct thread *current, struct thread *thread, uint64_t mask)
+{
+    if (mask > UINT32_MAX || ((uint32_t)mask & hart_online_mask()) == 0)
+        return NX_ERR_INVALID_ARGUMENT;
+    atomic_store_explicit(&thread->affinity, (uint32_t)mask, memory_order_relaxed);
+    // The current thread moves at once; others when they are next scheduled.
+    if (thread == current)
+        hart_self()->reschedule = true;
+    return NX_OK;
+}
+
+enum nx_status sys_thread_control(struct thread *current, const uint64_t *arguments)
+{
+    struct thread *thread;
+    enum nx_status status = syscall_thread(current, arguments[0], NX_RIGHT_MANAGE, &thread);
+    if (status != NX_OK)
+        return status;
+    struct notification *notification;
+    switch (arguments[1]) {
+    case NX_THREAD_SET_AFFINITY:
+        return set_affinity(current, thread, arguments[2]);
+    case NX_THREAD_SET_CLASS:
+        if (arguments[2] > (uint64_t)thread->process->highest_class)
+            return NX_ERR_ACCESS_DENIED;
+        atomic_store_explicit(&thread->class, (uint8_t)arguments[2], memory_order_relaxed);
+        if (thread == current)
+            hart_self()->reschedule = true;
+        return NX_OK;
+    case NX_THREAD_SET_EXIT:
+        status = find_signal(current, arguments[2], &notification);
+        if (status != NX_OK)
+            return status;
+        return thread_bind_exit(thread, notification, arguments[3]);
+    case NX_THREAD_KILL:
+        thread_kill(thread);
+        return NX_OK;
+    default:
+        return NX_ERR_INVALID_ARGUMENT;
+    }
+}
+
+enum nx_status sys_thread_yield(struct thread *current, const uint64_t *arguments)
+{
+    struct hart *target = hart_self();
+    if (arguments[0] != NX_HART_ANY) {
+        if (arguments[0] >= hart_count())
+            return NX_ERR_OUT_OF_RANGE;
+        target = &harts[arguments[0]];
+        uint32_t affinity = atomic_load_explicit(&current->affinity, memory_order_relaxed);
+        if ((affinity & hart_bit(target)) == 0)
+            return NX_ERR_ACCESS_DENIED;
+        if ((hart_online_mask() & hart_bit(target)) == 0)
+            return NX_ERR_BAD_STATE;
+    }
+    // Before the thread is given away, because it may run elsewhere at once.
+    arch_set_status(current, NX_OK);
+    scheduler_yield(target);
+    return STATUS_SWITCHED;
+}
