@@ -21,7 +21,7 @@ static struct notification *reader; // reference held
 static uint64_t reader_bits;
 // Set under the lock, read without it.
 static _Atomic bool has_reader;
-static _Atomic bool has_news; // text that the reader was not yet signalled for
+static atomic_uint has_news; // text that the reader was not yet signalled for
 
 // The lock is held.
 static void append_locked(const char *text, size_t length)
@@ -31,7 +31,7 @@ static void append_locked(const char *text, size_t length)
     written += length;
     if (!atomic_load_explicit(&has_reader, memory_order_relaxed))
         arch_console_write(text, length);
-    atomic_store_explicit(&has_news, true, memory_order_relaxed);
+    atomic_store_explicit(&has_news, 1, memory_order_relaxed);
 }
 
 static void append(const char *text, size_t length)
@@ -102,7 +102,7 @@ enum nx_status log_bind(struct notification *notification, uint64_t bits)
     reader = notification;
     reader_bits = bits;
     atomic_store_explicit(&has_reader, true, memory_order_relaxed);
-    atomic_store_explicit(&has_news, true, memory_order_relaxed);
+    atomic_store_explicit(&has_news, 1, memory_order_relaxed);
     lock_release(&log_lock);
     if (old != NULL)
         object_release(&old->object);
@@ -113,7 +113,7 @@ enum nx_status log_bind(struct notification *notification, uint64_t bits)
 void log_signal_reader(void)
 {
     if (!atomic_load_explicit(&has_reader, memory_order_relaxed) ||
-        !atomic_exchange_explicit(&has_news, false, memory_order_relaxed))
+        atomic_exchange_explicit(&has_news, 0, memory_order_relaxed) == 0)
         return;
     lock_acquire(&log_lock);
     // Replaced meanwhile or not, it lives until this hart leaves the kernel.

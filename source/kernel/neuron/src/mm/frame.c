@@ -36,8 +36,8 @@ static uint64_t total_frames;
 static uint64_t free_frames;
 
 // Linker script: the image's first and past-the-end bytes.
-extern char kernel_image_start[];
-extern char kernel_image_end[];
+extern char __kernel_start[];
+extern char __kernel_end[];
 
 static uint64_t block_size(uint32_t order)
 {
@@ -279,8 +279,8 @@ void frame_init(void)
 {
     for (uint32_t i = 0; i < machine.reserved_count; i++)
         keep(machine.reserved[i].base.value, machine.reserved[i].size);
-    keep(arch_direct_unmap(kernel_image_start).value,
-         (uint64_t)(kernel_image_end - kernel_image_start));
+    keep(arch_direct_unmap(__kernel_start).value,
+         (uint64_t)(__kernel_end - __kernel_start));
     keep(machine.devicetree.value, machine.devicetree_size);
     keep(machine.archive.base.value, machine.archive.size);
     for (uint32_t i = 0; i < machine.memory_count; i++) {
