@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: Apache-2.0
+// Reads from acceptance to answer: submission, completion, time-outs, recovery by reset.
+//
+// The device's states are the library's (virtio_blk.h). Here RESETTING means: reads wait, and the
+// clock drives the reset forward. A reset hands back every read in flight; each is submitted again
+// until it has had READ_ATTEMPTS. A device that is reset again and again without completing
+// anything is given up: the process ends, and nexus-init, which restarts it a bounded number of
+// times, decides.
+#include "nexus/clock.h"
+#include "nexus/log.h"
+#include "virtioblkd.h"
+
+#define READ_TIMEOUT         (2 * NX_SECOND) // of one attempt
+#define READ_ATTEMPTS        3u
+#define RESET_STEP           NX_MILLISECOND // between two looks at a device being reset
+#define FRUITLESS_RESETS_MAX 12u
+
+void reads_init(struct virtioblkd *service)
+{
+    for (uint32_t i = 0; i < READS_MAX; i++) {
+        struct read *read = &service->reads[i];
+        read->request.cookie = read;
+        read->request.segments = read->segments;
+        read->request.timeout_ns = READ_TIMEOUT;
+        read->next = service->free;
+        service->free = read;
+    }
+}
+
+// ---- The waiting list ---------------------------------------------------------------------------
+
+static void waiting_append(struct virtioblkd *service, struct read *read)
+{
+    read->next = NULL;
+    if (service->waiting_first == NULL) {
+        service->waiting_first = read;
+    } else {
+        service->waiting_last->next = read;
+    }
+    service->waiting_last = read;
+}
+
+static struct read *waiting_take(struct virtioblkd *service)
+{
+    struct read *read = service->waiting_first;
+    if (read != NULL) {
+        service->waiting_first = read->next;
+    }
+    return read;
+}
+
+// ---- Answering ----------------------------------------------------------------------------------
+
+static const char *reason_of(enum nx_status status)
+{
+    switch (status) {
+    case NX_OK:
+        return NULL;
+    case NX_ERR_INVALID_ARGUMENT:
+        return "not a multiple of the device's block size";
+    case NX_ERR_TOO_LARGE:
+        return "memory too scattered for the device";
+    case NX_ERR_OUT_OF_RANGE:
+        return "past the end of the disk";
+    case NX_ERR_IO:
+        return "the device could not read these sectors";
+    case NX_ERR_UNSUPPORTED:
+        return "the device does not know reads";
+    case NX_ERR_TIMED_OUT:
+        return "the device did not answer in time";
+    case NX_ERR_DEVICE:
+        return "the device does not answer and ignores resets";
+    default:
+        return nx_status_text(status);
+    }
+}
+
+// The memory is released and the caller told; the device no longer touches that memory.
+static void read_finish(struct virtioblkd *service, struct read *read, enum nx_status status)
+{
+    uint32_t bytes =
+        status == NX_OK ? read->request.sector_count * (uint32_t)VIRTIO_BLK_SECTOR_BYTES : 0;
+    nx_handle_drop(read->memory);
+    serve_read_answer(read->reply, status, bytes, reason_of(status));
+    read->next = service->free;
+    service->free = read;
+}
+
+// The device is LOST: callers are answered, but their memory stays pinned by its handle for ever.
+static void reads_abandon(struct virtioblkd *service)
+{
+    struct virtio_blk_request *request;
+    struct read *read;
+    while ((request = virtio_blk_abandoned(&service->device)) != NULL) {
+        read = request->cookie;
+        read->memory = NX_HANDLE_NONE;
+        read_finish(service, read, NX_ERR_DEVICE);
+    }
+    while ((read = waiting_take(service)) != NULL) {
+        read_finish(service, read, NX_ERR_DEVICE);
+    }
+}
+
+// ---- Submitting ---------------------------------------------------------------------------------
+
+// Returns false when the device takes nothing at present: the read stays where it is.
+static bool read_submit(struct virtioblkd *service, struct read *read)
+{
+    enum nx_status status = virtio_blk_submit(&service->device, &read->request, nx_clock_now());
+    if (status == NX_ERR_BUSY || status == NX_ERR_BAD_STATE) {
+        return false;
+    }
+    if (status != NX_OK) {
+        read_finish(service, read, status);
+    } else {
+        read->attempts++;
+    }
+    return true;
+}
+
+static void waiting_submit(struct virtioblkd *service)
+{
+    while (service->waiting_first != NULL) {
+        struct read *read = service->waiting_first;
+        struct read *rest = read->next; // a read that ends at once joins the free list by this link
+        if (!read_submit(service, read)) {
+            break;
+        }
+        service->waiting_first = rest;
+    }
+    virtio_blk_kick(&service->device);
+}
+
+void read_start(struct virtioblkd *service, struct read *read)
+{
+    read->attempts = 0;
+    if (service->device.state == VIRTIO_BLK_LOST) {
+        read_finish(service, read, NX_ERR_DEVICE);
+    } else if (service->waiting_first != NULL || !read_submit(service, read)) {
+        waiting_append(service, read);
+    } else {
+        virtio_blk_kick(&service->device);
+    }
+}
+
+// ---- Completion and recovery --------------------------------------------------------------------
+
+// Takes what came back. A read that a reset has handed back is tried again while it may be.
+static void reads_collect(struct virtioblkd *service)
+{
+    struct virtio_blk_request *request;
+    while ((request = virtio_blk_completed(&service->device)) != NULL) {
+        struct read *read = request->cookie;
+        enum nx_status status = request->status;
+        bool by_reset =
+            status == NX_ERR_TIMED_OUT || status == NX_ERR_DEVICE || status == NX_ERR_CANCELLED;
+        if (!by_reset) {
+            service->fruitless_resets = 0;
+            read_finish(service, read, status);
+        } else if (read->attempts < READ_ATTEMPTS) {
+            waiting_append(service, read);
+        } else {
+            read_finish(service, read, status == NX_ERR_TIMED_OUT ? status : NX_ERR_IO);
+        }
+    }
+}
+
+static enum nx_status device_give_up(struct virtioblkd *service)
+{
+    struct read *read;
+    while ((read = waiting_take(service)) != NULL) {
+        read_finish(service, read, NX_ERR_IO);
+    }
+    nx_log("virtioblkd: device given up reason=%s", virtio_blk_fault_name(service->device.fault));
+    return NX_ERR_DEVICE;
+}
+
+// Goes on after a step of a reset, whose result is `status`.
+static enum nx_status reset_continue(struct virtioblkd *service, enum nx_status status)
+{
+    if (status == NX_ERR_BUSY) {
+        return NX_OK;
+    }
+    if (status == NX_ERR_TIMED_OUT) {
+        reads_abandon(service);
+        nx_log("virtioblkd: device lost reason=%s", virtio_blk_fault_name(service->device.fault));
+        return NX_OK;
+    }
+    reads_collect(service);
+    if (status != NX_OK || service->fruitless_resets > FRUITLESS_RESETS_MAX) {
+        return device_give_up(service);
+    }
+    waiting_submit(service);
+    return NX_OK;
+}
+
+static enum nx_status device_reset(struct virtioblkd *service)
+{
+    nx_log("virtioblkd: device reset reason=%s", virtio_blk_fault_name(service->device.fault));
+    service->fruitless_resets++;
+    return reset_continue(service, virtio_blk_reset(&service->device, nx_clock_now()));
+}
+
+enum nx_status reads_interrupt(struct virtioblkd *service)
+{
+    enum nx_status status = virtio_blk_interrupt(&service->device);
+    // The source is the only one bound here: acknowledging it cannot be refused.
+    (void)!nx_interrupt_ack(service->interrupt);
+    reads_collect(service);
+    if (status == NX_ERR_DEVICE) {
+        return device_reset(service);
+    }
+    waiting_submit(service);
+    return NX_OK;
+}
+
+enum nx_status reads_expire(struct virtioblkd *service)
+{
+    uint64_t now = nx_clock_now();
+    if (service->device.state == VIRTIO_BLK_RESETTING) {
+        return reset_continue(service, virtio_blk_advance(&service->device, now));
+    }
+    enum nx_status status = virtio_blk_expire(&service->device, now);
+    reads_collect(service);
+    if (status == NX_ERR_TIMED_OUT || status == NX_ERR_DEVICE) {
+        return device_reset(service);
+    }
+    waiting_submit(service);
+    return NX_OK;
+}
+
+uint64_t reads_deadline(const struct virtioblkd *service)
+{
+    if (service->device.state == VIRTIO_BLK_RESETTING) {
+        return nx_deadline_after(RESET_STEP);
+    }
+    return virtio_blk_next_deadline(&service->device);
+}

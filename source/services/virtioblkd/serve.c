@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: Apache-2.0
+// The messages of virtio_blk.capnp. Every well-formed request gets a Response, refusals with their
+// reason in words; what is not well-formed gets NX_ERR_BAD_FORMAT in register word 0.
+#include "virtio_blk.capnp.h"
+#include "virtioblkd.h"
+
+struct read_arguments {
+    uint64_t lba;
+    uint32_t count;
+    uint64_t offset;
+};
+
+// ---- Answers ------------------------------------------------------------------------------------
+
+static void answer_send(nx_handle reply, enum nx_status transport, size_t bytes)
+{
+    struct nx_message message = {.words = {transport}, .info = NX_INFO(bytes, 0)};
+    // The only failure is that the caller has gone.
+    (void)!nx_endpoint_reply(reply, &message);
+}
+
+// An empty page has room for each of these answers: building them fails only for want of room.
+void serve_read_answer(nx_handle reply, enum nx_status status, uint32_t bytes, const char *reason)
+{
+    struct capnp_builder message;
+    struct virtio_blk_response_builder response;
+
+    enum nx_status built =
+        virtio_blk_response_begin(&message, nx_page()->data, NX_MESSAGE_BYTES_MAX, &response);
+    if (built == NX_OK) {
+        virtio_blk_response_set_status(&response, (uint16_t)status);
+        virtio_blk_response_init_read(&response);
+        virtio_blk_response_set_read_bytes_read(&response, bytes);
+    }
+    if (built == NX_OK && reason != NULL) {
+        built = virtio_blk_response_set_read_reason(&response, capnp_text_of(reason));
+    }
+    answer_send(reply, built, built == NX_OK ? capnp_builder_bytes(&message) : 0);
+}
+
+static enum nx_status info_build(const struct virtioblkd *service, struct capnp_builder *message)
+{
+    struct virtio_blk_response_builder response;
+    struct virtio_blk_info_builder out;
+    struct virtio_blk_info info;
+
+    enum nx_status status =
+        virtio_blk_response_begin(message, nx_page()->data, NX_MESSAGE_BYTES_MAX, &response);
+    if (status == NX_OK) {
+        status = virtio_blk_response_init_info(&response, &out);
+    }
+    if (status != NX_OK) {
+        return status;
+    }
+    virtio_blk_info(&service->device, &info);
+    virtio_blk_info_set_sectors(&out, info.sectors / (info.block_size / VIRTIO_BLK_SECTOR_BYTES));
+    virtio_blk_info_set_sector_size(&out, info.block_size);
+    virtio_blk_info_set_read_only(&out, info.read_only);
+    virtio_blk_info_set_transport(&out, info.transport_version);
+    virtio_blk_info_set_features(&out, info.features);
+    virtio_blk_info_set_queue_size(&out, info.queue_size);
+    virtio_blk_info_set_mmio_base(&out, nx_start()->device_base);
+    virtio_blk_info_set_interrupt_number(&out, nx_start()->interrupt_number);
+    virtio_blk_info_set_requests(&out, info.counters.device_requests);
+    virtio_blk_info_set_completions(&out, info.counters.completions);
+    virtio_blk_info_set_errors(&out, info.counters.errors);
+    virtio_blk_info_set_resets(&out, info.counters.resets);
+    virtio_blk_info_set_timeouts(&out, info.counters.timeouts);
+    virtio_blk_info_set_interrupts(&out, info.counters.interrupts);
+    // No code here touches payload, so there is nothing to count.
+    virtio_blk_info_set_bytes_copied(&out, 0);
+    return NX_OK;
+}
+
+static void answer_status(enum nx_status status)
+{
+    struct capnp_builder message;
+    struct virtio_blk_response_builder response;
+
+    enum nx_status built =
+        virtio_blk_response_begin(&message, nx_page()->data, NX_MESSAGE_BYTES_MAX, &response);
+    if (built == NX_OK) {
+        virtio_blk_response_set_status(&response, (uint16_t)status);
+        virtio_blk_response_set_empty(&response);
+    }
+    answer_send(NX_HANDLE_NONE, built, built == NX_OK ? capnp_builder_bytes(&message) : 0);
+}
+
+static void serve_info(const struct virtioblkd *service)
+{
+    struct capnp_builder message;
+    enum nx_status status = info_build(service, &message);
+
+    answer_send(NX_HANDLE_NONE, status, status == NX_OK ? capnp_builder_bytes(&message) : 0);
+}
+
+// ---- Reads --------------------------------------------------------------------------------------
+
+// What a read may ask for, before anything is done for it.
+static enum nx_status read_check(const struct virtioblkd *service,
+                                 const struct read_arguments *arguments, const char **reason)
+{
+    uint64_t bytes = (uint64_t)arguments->count * VIRTIO_BLK_SECTOR_BYTES;
+
+    if (arguments->count == 0) {
+        *reason = "count is 0";
+        return NX_ERR_INVALID_ARGUMENT;
+    }
+    if (arguments->count > VIRTIO_BLK_MAX_SECTORS) {
+        *reason = "count is over 256 sectors";
+        return NX_ERR_TOO_LARGE;
+    }
+    if (arguments->lba > UINT64_MAX - arguments->count) {
+        *reason = "lba + count overflows";
+        return NX_ERR_OVERFLOW;
+    }
+    if (arguments->lba + arguments->count > service->device.sectors) {
+        *reason = "past the end of the disk";
+        return NX_ERR_OUT_OF_RANGE;
+    }
+    if (arguments->offset % VIRTIO_BLK_SECTOR_BYTES != 0) {
+        *reason = "memoryOffset is not a multiple of 512";
+        return NX_ERR_INVALID_ARGUMENT;
+    }
+    if (arguments->offset > UINT64_MAX - bytes - NX_PAGE_SIZE) {
+        *reason = "memoryOffset + length overflows";
+        return NX_ERR_OVERFLOW;
+    }
+    return NX_OK;
+}
+
+static const char *memory_reason(enum nx_status status)
+{
+    switch (status) {
+    case NX_ERR_BAD_HANDLE:
+    case NX_ERR_WRONG_TYPE:
+        return "no memory object rides along";
+    case NX_ERR_ACCESS_DENIED:
+        return "the memory object is not writable";
+    case NX_ERR_OUT_OF_RANGE:
+        return "past the end of the memory object";
+    case NX_ERR_NO_MEMORY:
+        return "the memory object's owner is out of memory";
+    default:
+        return "the memory object cannot be read into";
+    }
+}
+
+// Fills the read's request; nothing has been taken over yet.
+static enum nx_status read_prepare(const struct virtioblkd *service, struct read *read,
+                                   const struct read_arguments *arguments, nx_handle memory,
+                                   const char **reason)
+{
+    enum nx_status status = read_check(service, arguments, reason);
+    if (status != NX_OK) {
+        return status;
+    }
+    status = memory_segments(service->machine, memory, arguments->offset,
+                             (uint64_t)arguments->count * VIRTIO_BLK_SECTOR_BYTES, read->segments,
+                             VIRTIO_BLK_MAX_SEGMENTS, &read->request.segment_count);
+    if (status != NX_OK) {
+        *reason = memory_reason(status);
+        return status;
+    }
+    read->request.first_sector = arguments->lba;
+    read->request.sector_count = arguments->count;
+    status = nx_reply_save(&read->reply);
+    if (status != NX_OK) {
+        *reason = "no room for another caller";
+    }
+    return status;
+}
+
+static void serve_read(struct virtioblkd *service, const struct read_arguments *arguments,
+                       nx_handle memory)
+{
+    struct read *read = service->free;
+    const char *reason = NULL;
+
+    enum nx_status status = read_prepare(service, read, arguments, memory, &reason);
+    if (status != NX_OK) {
+        nx_handle_drop(memory);
+        serve_read_answer(NX_HANDLE_NONE, status, 0, reason);
+        return;
+    }
+    service->free = read->next;
+    read->memory = memory;
+    read_start(service, read);
+}
+
+// ---- Requests -----------------------------------------------------------------------------------
+
+// The handle that came along, if there was exactly one. Others are of no use and are closed.
+static nx_handle handle_take(const struct nx_message *message)
+{
+    uint32_t count = NX_INFO_HANDLES(message->info);
+    if (count == 1) {
+        return nx_page()->handles[0];
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        nx_handle_drop(nx_page()->handles[i]);
+    }
+    return NX_HANDLE_NONE;
+}
+
+void serve_message(struct virtioblkd *service, const struct nx_message *message)
+{
+    struct capnp_reader reader;
+    struct virtio_blk_request_reader request;
+    nx_handle memory = handle_take(message);
+
+    enum nx_status status =
+        virtio_blk_request_decode(nx_page()->data, NX_INFO_BYTES(message->info), &reader, &request);
+    if (status != NX_OK) {
+        nx_handle_drop(memory);
+        answer_send(NX_HANDLE_NONE, NX_ERR_BAD_FORMAT, 0);
+        return;
+    }
+    if (virtio_blk_request_which(&request) == VIRTIO_BLK_REQUEST_READ) {
+        // Copied: the page is used for other things before the read is under way.
+        struct read_arguments arguments = {
+            .lba = virtio_blk_request_read_lba(&request),
+            .count = virtio_blk_request_read_count(&request),
+            .offset = virtio_blk_request_read_memory_offset(&request),
+        };
+        serve_read(service, &arguments, memory);
+        return;
+    }
+    nx_handle_drop(memory);
+    if (virtio_blk_request_which(&request) == VIRTIO_BLK_REQUEST_INFO) {
+        serve_info(service);
+    } else { // from a client with a newer schema
+        answer_status(NX_ERR_UNSUPPORTED);
+    }
+}
