@@ -23,8 +23,7 @@ static void print_hart_map(void)
     char line[128];
     int used = 0;
     for (uint32_t i = 0; i < hart_count(); i++)
-        used += print_to(line + used, sizeof(line) - (size_t)used, " %u=%lu", i,
-                         harts[i].id.value);
+        used += print_to(line + used, sizeof(line) - (size_t)used, " %u=%lu", i, harts[i].id.value);
     log_line("neuron: hart map%s", line);
 }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The first process: nexus-init, loaded from the boot archive.
 //
-// Read-only segments are mapped straight from the archive's own pages where it aligns them; the rest
-// is copied. The program finds its handles in the start area of its message page (message.h).
+// Read-only segments are mapped straight from the archive's own pages where it aligns them; the
+// rest is copied. The program finds its handles in the start area of its message page (message.h).
 #include "core/bootstrap.h"
 
 #include "arch/arch.h"
@@ -34,7 +34,8 @@ static void require(enum nx_status status, const char *what)
         panic("%s: %s failed with status %d", INIT_NAME, what, (int)status);
 }
 
-// --- Loading --------------------------------------------------------------------------------------
+// --- Loading
+// --------------------------------------------------------------------------------------
 
 static uint32_t prot_of(const struct elf_segment *segment)
 {
@@ -93,7 +94,8 @@ static void load_segment(struct process *process, const uint8_t *file,
     map(process, memory, segment->address - lead, prot_of(segment));
 }
 
-// --- Handles and start information -----------------------------------------------------------------
+// --- Handles and start information
+// -----------------------------------------------------------------
 
 static void grant(struct process *process, struct nx_start_info *info, enum nx_start_id id,
                   struct object *object, enum nx_object_type type, uint32_t rights)
@@ -108,7 +110,7 @@ static void grant_new(struct process *process, struct nx_start_info *info, enum 
                       enum nx_object_type type, uint32_t rights)
 {
     struct object *object;
-    require(object_create(process, type, sizeof(struct object), &object), "object");
+    require(object_create(process, type, sizeof(struct object), 0, &object), "object");
     grant(process, info, id, object, type, rights);
     object_release(object);
 }
@@ -139,8 +141,7 @@ static void fill_start_info(struct process *process, struct thread *thread,
     grant_new(process, info, NX_START_MACHINE, NX_OBJECT_MACHINE, NX_RIGHTS_ALL);
     grant_new(process, info, NX_START_LOG, NX_OBJECT_LOG, NX_RIGHTS_ALL);
     info->devicetree_bytes = devicetree.size;
-    info->devicetree_offset =
-        grant_window(process, info, NX_START_DEVICETREE, devicetree);
+    info->devicetree_offset = grant_window(process, info, NX_START_DEVICETREE, devicetree);
     info->archive_bytes = machine.archive.size;
     info->archive_offset = grant_window(process, info, NX_START_ARCHIVE, machine.archive);
     info->argument_count = 1;
@@ -158,9 +159,9 @@ static void start_thread(struct process *process, uint64_t entry)
     map(process, stack, STACK_TOP - STACK_SIZE, NX_PROT_READ | NX_PROT_WRITE);
     require(memory_create_paged(process, NX_PAGE_SIZE, &page_memory), "message page");
     require(memory_page_pointer(page_memory, 0, &page), "message page");
-    require(thread_create(process, vaddr(entry), STACK_TOP, PAGE_ADDRESS, 0, page_memory, 0,
-                          &thread),
-            "thread");
+    require(
+        thread_create(process, vaddr(entry), STACK_TOP, PAGE_ADDRESS, 0, page_memory, 0, &thread),
+        "thread");
     atomic_store_explicit(&thread->class, NX_CLASS_SERVICE, memory_order_relaxed);
     struct nx_message_page *message = page;
     fill_start_info(process, thread, (struct nx_start_info *)(void *)message->start);
@@ -178,8 +179,8 @@ void bootstrap_start_init(void)
         panic("no boot archive: /chosen has no linux,initrd-start");
     require(cpio_find(archive, machine.archive.size, INIT_NAME, &entry), "boot archive look-up");
     struct elf_image image;
-    enum elf_refusal refusal =
-        elf_check(&image, entry.data, entry.size, NX_USER_BASE, round_down(PAGE_ADDRESS, NX_PAGE_SIZE));
+    enum elf_refusal refusal = elf_check(&image, entry.data, entry.size, NX_USER_BASE,
+                                         round_down(PAGE_ADDRESS, NX_PAGE_SIZE));
     if (refusal != ELF_ACCEPTED)
         panic("%s: %s", INIT_NAME, elf_refusal_text(refusal));
     struct process *process;

@@ -114,8 +114,7 @@ uint32_t hart_start_all(void)
     for (uint32_t i = 1; i < hart_count(); i++)
         if (request_start(&harts[i]))
             requested |= 1u << i;
-    wait_for_starting(requested,
-                      arch_time() + timer_ticks_from_nanoseconds(BRING_UP_NANOSECONDS));
+    wait_for_starting(requested, arch_time() + timer_ticks_from_nanoseconds(BRING_UP_NANOSECONDS));
     uint32_t online = (uint32_t)__builtin_popcount(hart_online_mask());
     if (online != machine.harts_named) {
         bool refused = (uint32_t)__builtin_popcount(requested) + 1 != hart_count();
@@ -128,7 +127,8 @@ uint32_t hart_start_all(void)
     return online;
 }
 
-// --- Stopping and starting again ------------------------------------------------------------------
+// --- Stopping and starting again
+// ------------------------------------------------------------------
 
 enum nx_status hart_start(struct hart_index index)
 {
@@ -201,7 +201,8 @@ _Noreturn void hart_leave_now(void)
     panic("hart%u could not stop: status %d", hart->index.value, (int)status);
 }
 
-// --- Inter-processor interrupts -------------------------------------------------------------------
+// --- Inter-processor interrupts
+// -------------------------------------------------------------------
 
 enum nx_status hart_send_ipi(struct hart_index target, uint32_t reason)
 {

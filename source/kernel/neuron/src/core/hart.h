@@ -56,8 +56,8 @@ struct hart {
     struct thread *current;      // NULL while idle
     struct address_space *space; // active on this hart; NULL: kernel table only
     bool reschedule;             // run the scheduler before returning to user mode
-    bool slice_over;  // a tick passed: give way to an equal thread too
-    bool leaving;     // stop this hart at the next point where it owns no lock
+    bool slice_over;             // a tick passed: give way to an equal thread too
+    bool leaving;                // stop this hart at the next point where it owns no lock
     struct hart_ipi_ledger ipi;
     uint64_t ticks;
     uint64_t idle_time;
@@ -68,7 +68,7 @@ struct hart {
     uint64_t interrupts;
     uint64_t timer_interrupts;
     uint64_t lock_contended;
-    uint64_t dispatched_at; // time counter when `current` got the hart
+    uint64_t dispatched_at;  // time counter when `current` got the hart
     uint64_t tick_deadline;  // ARCH_TIMER_NEVER: no tick wanted
     uint64_t armed_deadline; // what the timer hardware was last armed for
     struct lock_check lock_check;

@@ -16,7 +16,7 @@
 static struct lock log_lock = LOCK_INITIALIZER(LOCK_RANK_LOG);
 // Guarded by log_lock.
 static char ring[LOG_RING_SIZE];
-static uint64_t written; // bytes ever written; the next goes to written % LOG_RING_SIZE
+static uint64_t written;            // bytes ever written; the next goes to written % LOG_RING_SIZE
 static struct notification *reader; // reference held
 static uint64_t reader_bits;
 // Set under the lock, read without it.

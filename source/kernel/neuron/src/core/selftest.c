@@ -51,7 +51,8 @@ void selftest_before_smp(void)
     }
 }
 
-// --- Inter-processor interrupts -------------------------------------------------------------------
+// --- Inter-processor interrupts
+// -------------------------------------------------------------------
 
 static const char *check_invalid_targets(void)
 {
@@ -101,7 +102,8 @@ static const char *check_reschedule(void)
     return ledger->requested == ledger->sent + ledger->coalesced ? NULL : "ledger-does-not-add-up";
 }
 
-// --- Stealing -------------------------------------------------------------------------------------
+// --- Stealing
+// -------------------------------------------------------------------------------------
 
 // A thread that is only ever queued: it is pinned to the boot hart, which does not schedule yet.
 static const char *check_steal_refusals(const char **above_bound)

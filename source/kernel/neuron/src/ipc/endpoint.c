@@ -17,8 +17,8 @@
 enum nx_status endpoint_create(struct process *process, struct endpoint **endpoint)
 {
     struct object *object;
-    enum nx_status status =
-        object_create(process, NX_OBJECT_ENDPOINT, sizeof(struct endpoint), &object);
+    enum nx_status status = object_create(process, NX_OBJECT_ENDPOINT, sizeof(struct endpoint),
+                                          offsetof(struct endpoint, object), &object);
     if (status != NX_OK)
         return status;
     *endpoint = CONTAINER_OF(object, struct endpoint, object);
@@ -35,7 +35,8 @@ void endpoint_remove_waiter(struct endpoint *endpoint, struct thread *thread)
         thread_queue_remove(&endpoint->receivers, thread);
 }
 
-// --- Callers --------------------------------------------------------------------------------------
+// --- Callers
+// --------------------------------------------------------------------------------------
 
 // The words of a queued or awaiting caller's message.
 static void sent_words(const struct thread *caller, uint64_t words[6])
@@ -74,8 +75,8 @@ static void settle_caller(struct thread *caller)
     atomic_store_explicit(&caller->wait,
                           sequence << THREAD_SEQUENCE_SHIFT | (uint64_t)THREAD_AWAITING_REPLY,
                           memory_order_seq_cst);
-    bool expired = has_deadline &&
-                   atomic_load_explicit(&caller->timer.hart, memory_order_seq_cst) == NULL;
+    bool expired =
+        has_deadline && atomic_load_explicit(&caller->timer.hart, memory_order_seq_cst) == NULL;
     if (expired)
         (void)thread_cancel(caller, sequence, NX_ERR_TIMED_OUT);
     if (atomic_load_explicit(&caller->pending, memory_order_seq_cst) != 0)
@@ -164,7 +165,8 @@ void endpoint_send_fault(struct endpoint *endpoint, uint64_t badge)
     }
 }
 
-// --- Receivers ------------------------------------------------------------------------------------
+// --- Receivers
+// ------------------------------------------------------------------------------------
 
 // Takes the bound notification's bits, if any, as the receiver's result.
 static bool take_bound_bits(struct thread *receiver)
@@ -256,7 +258,8 @@ enum nx_status endpoint_receive(struct endpoint *endpoint, uint64_t deadline)
     return status;
 }
 
-// --- Replies --------------------------------------------------------------------------------------
+// --- Replies
+// --------------------------------------------------------------------------------------
 
 void reply_abandon(struct object *caller, uint64_t sequence)
 {
@@ -303,8 +306,7 @@ enum nx_status reply_through_handle(struct object *caller, uint64_t sequence, ui
 }
 
 // Answers the current thread's caller. On NX_OK *caller is owned, or NULL when it is gone.
-static enum nx_status answer_current(uint64_t info, const uint64_t words[6],
-                                     struct thread **caller)
+static enum nx_status answer_current(uint64_t info, const uint64_t words[6], struct thread **caller)
 {
     struct thread *current = hart_self()->current;
     struct thread *target = current->caller;
@@ -377,7 +379,8 @@ enum nx_status reply_save(nx_handle *handle)
     return NX_OK;
 }
 
-// --- Life cycle -----------------------------------------------------------------------------------
+// --- Life cycle
+// -----------------------------------------------------------------------------------
 
 void endpoint_receiver_added(struct object *object)
 {

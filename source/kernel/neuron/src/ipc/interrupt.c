@@ -20,8 +20,8 @@ enum nx_status interrupt_create(struct process *process, uint64_t source,
     if (source == 0 || source > machine.plic_sources || source > MACHINE_PLIC_SOURCES_MAX)
         return NX_ERR_OUT_OF_RANGE;
     struct object *object;
-    enum nx_status status =
-        object_create(process, NX_OBJECT_INTERRUPT, sizeof(struct interrupt), &object);
+    enum nx_status status = object_create(process, NX_OBJECT_INTERRUPT, sizeof(struct interrupt),
+                                          offsetof(struct interrupt, object), &object);
     if (status != NX_OK)
         return status;
     struct interrupt *created = CONTAINER_OF(object, struct interrupt, object);
@@ -157,7 +157,8 @@ bool interrupt_describe(uint64_t index, struct nx_info_interrupt *record)
 
 enum destroy_result interrupt_destroy_step(struct object *object)
 {
-    // Still in the table: an interrupt that fires finds it, and finds its lock, until it is disabled.
+    // Still in the table: an interrupt that fires finds it, and finds its lock, until it is
+    // disabled.
     struct interrupt *interrupt = CONTAINER_OF(object, struct interrupt, object);
     struct hart_index hart = {interrupt->hart};
     if (interrupt->notification != NULL) {

@@ -2,10 +2,10 @@
 // Interrupt objects: a PLIC source that signals a notification.
 //
 // Life cycle: interrupt_create reserves the source -> interrupt_bind names a notification and bits
-// and enables the source on the binding hart -> each interrupt is claimed by the kernel, counted and
-// signalled, and stays claimed, hence silent, until the driver acknowledges it: the PLIC complete,
-// on the context that claimed it. A new driver instance binds again, which completes what its
-// predecessor left. A source without an object is masked by priority when it fires.
+// and enables the source on the binding hart -> each interrupt is claimed by the kernel, counted
+// and signalled, and stays claimed, hence silent, until the driver acknowledges it: the PLIC
+// complete, on the context that claimed it. A new driver instance binds again, which completes what
+// its predecessor left. A source without an object is masked by priority when it fires.
 //
 // The lock (rank OBJECT) guards the fields below it. The table of sources is read without a lock;
 // an object in it lives until the kernel is left.
@@ -25,8 +25,8 @@ struct interrupt {
     struct lock lock;
     struct notification *notification; // reference held; NULL: not bound
     uint64_t bits;
-    uint32_t hart;  // index of the hart whose context has it enabled
-    bool claimed;   // claimed and not yet completed
+    uint32_t hart; // index of the hart whose context has it enabled
+    bool claimed;  // claimed and not yet completed
     uint64_t count;
     uint64_t acknowledged;
 };

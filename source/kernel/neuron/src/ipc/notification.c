@@ -15,7 +15,8 @@ enum nx_status notification_create(struct process *process, struct notification 
 {
     struct object *object;
     enum nx_status status =
-        object_create(process, NX_OBJECT_NOTIFICATION, sizeof(struct notification), &object);
+        object_create(process, NX_OBJECT_NOTIFICATION, sizeof(struct notification),
+                      offsetof(struct notification, object), &object);
     if (status != NX_OK)
         return status;
     *notification = CONTAINER_OF(object, struct notification, object);

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Notifications: a word of sticky bits that threads wait for.
 //
-// Signalling ORs bits; a wait takes them all and clears the word. A thread may bind one notification
-// so that its receives on an endpoint report the bits as well: what a driver needs to serve clients
-// and its interrupt from one loop.
+// Signalling ORs bits; a wait takes them all and clears the word. A thread may bind one
+// notification so that its receives on an endpoint report the bits as well: what a driver needs to
+// serve clients and its interrupt from one loop.
 //
 // The lock (rank OBJECT) guards the queue of waiting threads. The bits are an atomic word of their
-// own, because a bound receiver takes them under its endpoint's lock instead. Why no signal is lost:
-// a signaller ORs the bits (sequentially consistent) before it looks for a waiter or at the bound
-// thread's state; a waiter publishes its state before it looks at the bits again.
+// own, because a bound receiver takes them under its endpoint's lock instead. Why no signal is
+// lost: a signaller ORs the bits (sequentially consistent) before it looks for a waiter or at the
+// bound thread's state; a waiter publishes its state before it looks at the bits again.
 #ifndef NEURON_NOTIFICATION_H
 #define NEURON_NOTIFICATION_H
 

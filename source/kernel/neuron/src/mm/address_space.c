@@ -83,7 +83,8 @@ static void flush(struct address_space *space, uint64_t start, uint64_t length)
     arch_tlb_flush(&space->arch, vaddr(start), length, mask);
 }
 
-// --- The sorted array -----------------------------------------------------------------------------
+// --- The sorted array
+// -----------------------------------------------------------------------------
 
 // Index of the first mapping that ends after `address`. The lock is held.
 static uint32_t find_index(const struct address_space *space, uint64_t address)
@@ -141,7 +142,8 @@ static enum nx_status choose_address(const struct address_space *space, uint64_t
     return NX_OK;
 }
 
-// --- Mapping --------------------------------------------------------------------------------------
+// --- Mapping
+// --------------------------------------------------------------------------------------
 
 static enum nx_status check_request(const struct memory *memory, uint64_t offset, uint64_t length,
                                     uint32_t prot, uint64_t address)
@@ -179,8 +181,7 @@ static enum nx_status place(struct address_space *space, struct mapping *mapping
 }
 
 enum nx_status address_space_map(struct address_space *space, struct memory *memory,
-                                 uint64_t offset, uint64_t length, uint32_t prot,
-                                 uint64_t *address)
+                                 uint64_t offset, uint64_t length, uint32_t prot, uint64_t *address)
 {
     enum nx_status status = check_request(memory, offset, length, prot, *address);
     if (status != NX_OK)
@@ -335,7 +336,8 @@ bool address_space_clear_some(struct address_space *space)
     return mapping == NULL;
 }
 
-// --- Faults ---------------------------------------------------------------------------------------
+// --- Faults
+// ---------------------------------------------------------------------------------------
 
 static uint32_t access_of(enum arch_fault_kind kind)
 {

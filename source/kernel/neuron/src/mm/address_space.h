@@ -21,9 +21,9 @@ struct process;
 struct mapping {
     uint64_t start;
     uint64_t length;
-    uint64_t offset; // into the memory object
+    uint64_t offset;       // into the memory object
     struct memory *memory; // reference held
-    uint32_t prot;   // NX_PROT_READ, WRITE, EXECUTE
+    uint32_t prot;         // NX_PROT_READ, WRITE, EXECUTE
 };
 
 struct address_space {
@@ -58,8 +58,8 @@ NX_MUST_CHECK enum nx_status address_space_populate_some(struct address_space *s
 
 // Removes a bounded number of pages from the end of the mapping that starts at `address`; *done
 // says whether the mapping is gone. Errors: NX_ERR_NOT_FOUND.
-NX_MUST_CHECK enum nx_status address_space_unmap_some(struct address_space *space,
-                                                      uint64_t address, bool *done);
+NX_MUST_CHECK enum nx_status address_space_unmap_some(struct address_space *space, uint64_t address,
+                                                      bool *done);
 
 // For a dying process: unmaps a bounded amount; true when nothing is left.
 bool address_space_clear_some(struct address_space *space);

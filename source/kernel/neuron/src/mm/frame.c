@@ -190,7 +190,8 @@ uint64_t frame_free_count(void)
     return count;
 }
 
-// --- Boot -----------------------------------------------------------------------------------------
+// --- Boot
+// -----------------------------------------------------------------------------------------
 
 // The reserved ranges, the image, the device tree and the archive, rounded out to pages.
 static struct physical_range kept[MACHINE_RESERVED_RANGES_MAX + 4];
@@ -221,7 +222,8 @@ static bool next_kept(uint64_t address, uint64_t *start, uint64_t *end)
     return found;
 }
 
-// Calls `use` for each maximal stretch of [start, end) that is not kept; stops when it returns true.
+// Calls `use` for each maximal stretch of [start, end) that is not kept; stops when it returns
+// true.
 static void for_each_usable(uint64_t start, uint64_t end,
                             bool (*use)(struct zone *zone, uint64_t start, uint64_t end),
                             struct zone *zone)
@@ -267,7 +269,8 @@ static bool free_stretch(struct zone *zone, uint64_t start, uint64_t end)
     total_frames += (end - start) / NX_PAGE_SIZE;
     while (start < end) {
         uint32_t order = FRAME_ORDER_MAX;
-        while (!is_aligned(start - zone->base, block_size(order)) || end - start < block_size(order))
+        while (!is_aligned(start - zone->base, block_size(order)) ||
+               end - start < block_size(order))
             order--;
         free_locked(start, order);
         start += block_size(order);
@@ -279,8 +282,7 @@ void frame_init(void)
 {
     for (uint32_t i = 0; i < machine.reserved_count; i++)
         keep(machine.reserved[i].base.value, machine.reserved[i].size);
-    keep(arch_direct_unmap(__kernel_start).value,
-         (uint64_t)(__kernel_end - __kernel_start));
+    keep(arch_direct_unmap(__kernel_start).value, (uint64_t)(__kernel_end - __kernel_start));
     keep(machine.devicetree.value, machine.devicetree_size);
     keep(machine.archive.base.value, machine.archive.size);
     for (uint32_t i = 0; i < machine.memory_count; i++) {

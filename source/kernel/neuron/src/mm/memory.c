@@ -13,7 +13,7 @@
 #define DESTROY_STEP_COST 256u
 #define DESTROY_FREE_COST 8u
 
-_Static_assert(SLOTS_PER_FRAME * SLOTS_PER_FRAME * NX_PAGE_SIZE >= NX_MEMORY_SIZE_MAX,
+_Static_assert(SLOTS_PER_FRAME *SLOTS_PER_FRAME *NX_PAGE_SIZE >= NX_MEMORY_SIZE_MAX,
                "two levels of slots cover the largest object");
 
 static enum nx_status create(struct process *process, enum memory_kind kind, uint64_t size,
@@ -22,7 +22,8 @@ static enum nx_status create(struct process *process, enum memory_kind kind, uin
     if (size == 0)
         return NX_ERR_INVALID_ARGUMENT;
     struct object *object;
-    enum nx_status status = object_create(process, NX_OBJECT_MEMORY, sizeof(struct memory), &object);
+    enum nx_status status = object_create(process, NX_OBJECT_MEMORY, sizeof(struct memory),
+                                          offsetof(struct memory, object), &object);
     if (status != NX_OK)
         return status;
     struct memory *created = CONTAINER_OF(object, struct memory, object);
@@ -120,8 +121,8 @@ enum nx_status memory_create_window(struct process *process, paddr_t base, uint6
     return NX_OK;
 }
 
-// The slot of page `index`; NULL while its frame of slots does not exist. `create_missing` makes it,
-// with the lock held.
+// The slot of page `index`; NULL while its frame of slots does not exist. `create_missing` makes
+// it, with the lock held.
 static enum nx_status find_slot(struct memory *memory, uint64_t index, bool create_missing,
                                 _Atomic uint64_t **slot)
 {
@@ -219,8 +220,8 @@ static bool destroy_pages(struct memory *memory)
             cost += DESTROY_FREE_COST;
         }
         memory->destroy_cursor++;
-        bool leaf_done = memory->destroy_cursor % SLOTS_PER_FRAME == 0 ||
-                         memory->destroy_cursor == pages;
+        bool leaf_done =
+            memory->destroy_cursor % SLOTS_PER_FRAME == 0 || memory->destroy_cursor == pages;
         if (memory->paged_depth == 2 && leaf_done) {
             free_charged(memory, arch_direct_unmap((void *)(slot - index % SLOTS_PER_FRAME)));
             cost += DESTROY_FREE_COST;

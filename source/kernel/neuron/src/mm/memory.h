@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Memory objects: what can be mapped. Paged, contiguous, or a window of physical addresses.
 //
-// Paged memory gets its frames, zeroed, when it is committed: explicitly, or at the first touch of a
-// mapping. Frames stay until the object goes, so a pointer to a committed page is good for as long
-// as a reference is held. Contiguous memory (DMA rings) has all its frames from the start. A window
-// names registers or RAM that the allocator does not own (device memory; the boot archive).
+// Paged memory gets its frames, zeroed, when it is committed: explicitly, or at the first touch of
+// a mapping. Frames stay until the object goes, so a pointer to a committed page is good for as
+// long as a reference is held. Contiguous memory (DMA rings) has all its frames from the start. A
+// window names registers or RAM that the allocator does not own (device memory; the boot archive).
 //
-// The lock (rank OBJECT) guards the commitment of frames. A frame's slot, once set, does not change,
-// so it is read without the lock. Frames are charged to the process that created the object.
+// The lock (rank OBJECT) guards the commitment of frames. A frame's slot, once set, does not
+// change, so it is read without the lock. Frames are charged to the process that created the
+// object.
 #ifndef NEURON_MEMORY_H
 #define NEURON_MEMORY_H
 
@@ -24,9 +25,9 @@ struct memory {
     struct object object;
     // Constant after creation.
     enum memory_kind kind;
-    bool device;   // a window of registers: never a message page, never DMA
-    uint64_t size; // bytes, a multiple of the page size
-    paddr_t base;  // contiguous and window
+    bool device;    // a window of registers: never a message page, never DMA
+    uint64_t size;  // bytes, a multiple of the page size
+    paddr_t base;   // contiguous and window
     uint32_t order; // contiguous: the block's order
 
     struct lock lock;

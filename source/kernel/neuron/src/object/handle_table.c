@@ -9,7 +9,7 @@
 #include "mm/frame.h"
 #include "object/process.h"
 
-#define HANDLE_INDEX_MASK ((1u << HANDLE_INDEX_BITS) - 1)
+#define HANDLE_INDEX_MASK  ((1u << HANDLE_INDEX_BITS) - 1)
 #define HANDLE_GENERATIONS (1u << (32 - HANDLE_INDEX_BITS))
 
 #define TAG_RIGHTS_MASK      0xffffull
@@ -40,8 +40,8 @@ void handle_table_init(struct handle_table *table)
 static struct handle_slot *slot_at(const struct handle_table *table, uint32_t index)
 {
     // Acquire: pairs with the release in table_grow, so that the chunk's contents are there.
-    struct handle_slot *chunk = atomic_load_explicit(&table->chunks[index / HANDLE_CHUNK_SLOTS],
-                                                     memory_order_acquire);
+    struct handle_slot *chunk =
+        atomic_load_explicit(&table->chunks[index / HANDLE_CHUNK_SLOTS], memory_order_acquire);
     return chunk == NULL ? NULL : &chunk[index % HANDLE_CHUNK_SLOTS];
 }
 
@@ -111,8 +111,7 @@ static enum nx_status table_grow(struct process *process)
 
 static void slot_publish(struct handle_slot *slot, const struct handle_value *value)
 {
-    uint64_t generation =
-        tag_generation(atomic_load_explicit(&slot->tag, memory_order_relaxed));
+    uint64_t generation = tag_generation(atomic_load_explicit(&slot->tag, memory_order_relaxed));
     atomic_store_explicit(&slot->object, value->object, memory_order_relaxed);
     atomic_store_explicit(&slot->badge, value->badge, memory_order_relaxed);
     // Release: a lookup that sees this tag sees the two words above.

@@ -32,22 +32,24 @@ static const destroy_step destroy_steps[NX_OBJECT_TYPES] = {
 };
 
 enum nx_status object_create(struct process *process, enum nx_object_type type, size_t size,
-                             struct object **object)
+                             size_t offset, struct object **object)
 {
     if (process != NULL) {
         enum nx_status status = process_charge(process, size);
         if (status != NX_OK)
             return status;
     }
-    struct object *created = pool_alloc(size);
-    if (created == NULL) {
+    char *memory = pool_alloc(size);
+    if (memory == NULL) {
         if (process != NULL)
             process_uncharge(process, size);
         return NX_ERR_NO_MEMORY;
     }
     if (process != NULL)
         object_acquire(&process->object);
+    struct object *created = (struct object *)(void *)(memory + offset);
     created->type = (uint8_t)type;
+    created->offset = (uint16_t)offset;
     created->size = (uint32_t)size;
     created->charged_to = process;
     atomic_init(&created->references, 1);
@@ -59,7 +61,7 @@ void object_discard(struct object *object)
 {
     struct process *process = object->charged_to;
     size_t size = object->size;
-    pool_free(object);
+    pool_free((char *)object - object->offset);
     if (process != NULL) {
         process_uncharge(process, size);
         object_release(&process->object);

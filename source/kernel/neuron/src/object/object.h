@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Kernel objects: references, charging, and the end of an object's life.
 //
-// Life cycle: object_create (one reference, its bytes charged to a process) -> handles, mappings and
-// other objects take references -> the last object_release retires it -> after a grace period no
-// hart can still hold a pointer found in a handle table -> its destroy steps run, bounded each ->
-// the memory and the charge go back (object/reclaim.h).
+// Life cycle: object_create (one reference, its bytes charged to a process) -> handles, mappings
+// and other objects take references -> the last object_release retires it -> after a grace period
+// no hart can still hold a pointer found in a handle table -> its destroy steps run, bounded each
+// -> the memory and the charge go back (object/reclaim.h).
 //
 // A pointer from a handle lookup needs no reference until the kernel is left: harts do not block in
 // the kernel, and a retired object outlives every hart's current pass through it.
@@ -18,17 +18,18 @@
 struct process;
 
 struct object {
-    uint8_t type;              // enum nx_object_type; constant
+    uint8_t type; // enum nx_object_type; constant
     _Atomic uint32_t references;
-    uint32_t size;             // bytes charged; constant
+    uint16_t offset;            // of this struct in its allocation; constant
+    uint32_t size;              // bytes charged; constant
     struct process *charged_to; // holds a reference; NULL: the kernel itself
-    struct object *next;       // in a reclaim list, owned by it
+    struct object *next;        // in a reclaim list, owned by it
 };
 
-// Allocates `size` zeroed bytes that begin with a struct object and charges them to `process`.
-// Errors: NX_ERR_NO_MEMORY (budget or machine).
+// Allocates `size` zeroed bytes that hold a struct object at `offset` and charges them to
+// `process`. Errors: NX_ERR_NO_MEMORY (budget or machine).
 NX_MUST_CHECK enum nx_status object_create(struct process *process, enum nx_object_type type,
-                                           size_t size, struct object **object);
+                                           size_t size, size_t offset, struct object **object);
 
 // Gives back memory, charge and the reference on the process, at once: for an object that nobody
 // else has seen yet.

@@ -34,7 +34,7 @@ static uint32_t pool_class(size_t size)
 {
     uint32_t class = 0;
     while (pool_sizes[class] < size)
-        class++;
+        class ++;
     return class;
 }
 

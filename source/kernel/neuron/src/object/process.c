@@ -58,7 +58,8 @@ enum nx_status process_create(struct process *parent, const char *name, uint64_t
             return status;
     }
     struct object *object;
-    enum nx_status status = object_create(parent, NX_OBJECT_PROCESS, sizeof(struct process), &object);
+    enum nx_status status = object_create(parent, NX_OBJECT_PROCESS, sizeof(struct process),
+                                          offsetof(struct process, object), &object);
     if (status != NX_OK)
         goto uncharge;
     struct process *created = CONTAINER_OF(object, struct process, object);

@@ -37,7 +37,7 @@ struct process {
     struct handle_table handles;
     struct address_space space;
 
-    struct lock lock; // rank PROCESS; guards the following
+    struct lock lock;       // rank PROCESS; guards the following
     struct thread *threads; // linked by thread->next_in_process; no references held
     uint32_t thread_count;
     int64_t exit_status;
@@ -78,8 +78,8 @@ NX_MUST_CHECK enum nx_status process_bind(struct process *process,
 
 enum destroy_result process_destroy_step(struct object *object);
 
-// The process at position `index` of the list of all, for diagnosis; false past its end. The pointer
-// is valid until the kernel is left.
+// The process at position `index` of the list of all, for diagnosis; false past its end. The
+// pointer is valid until the kernel is left.
 bool process_at(uint64_t index, struct process **process);
 
 #endif

@@ -95,8 +95,7 @@ static void begin_grace_period(struct reclaim_state *state)
     // Full fence: the unlinking of what was retired comes before the reading of the counters.
     atomic_thread_fence(memory_order_seq_cst);
     for (uint32_t i = 0; i < hart_count(); i++)
-        state->snapshot[i] =
-            atomic_load_explicit(&harts[i].quiescent_passes, memory_order_relaxed);
+        state->snapshot[i] = atomic_load_explicit(&harts[i].quiescent_passes, memory_order_relaxed);
 }
 
 static void advance(struct reclaim_state *state)

@@ -9,8 +9,8 @@
 // Each hart has, hart-local: `incoming` (retired here, no grace period begun), `waiting` (a grace
 // period runs: a snapshot of all harts' counters was taken after the last of them was retired) and
 // `ready` (safe to destroy, in bounded steps). reclaim_run moves them on; it is called from the
-// tick and from the idle loop. A stopping hart leaves its lists to its heir (hart->adopt). A hart that stays in user mode holds a
-// grace period up only until an IPI makes it pass.
+// tick and from the idle loop. A stopping hart leaves its lists to its heir (hart->adopt). A hart
+// that stays in user mode holds a grace period up only until an IPI makes it pass.
 //
 // Ordering: retirement follows the unlinking of the object, and a full fence separates it from the
 // reading of the counters. A hart that leaves the idle loop clears `resting`, then fences, then

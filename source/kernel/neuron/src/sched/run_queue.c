@@ -102,7 +102,7 @@ enum nx_status run_queue_steal(struct run_queue *victim, uint32_t thief_bit, uin
     uint32_t bitmap = get_bitmap(victim);
     uint32_t allowed = bitmap & ((2u << ceiling) - 1);
     bool only_above = bitmap != 0 && allowed == 0;
-    for (uint32_t class = NX_CLASS_COUNT; class-- > 0 && count < maximum;)
+    for (uint32_t class = NX_CLASS_COUNT; class -- > 0 && count < maximum;)
         if ((allowed & (1u << class)) != 0)
             count += steal_class_locked(victim, class, thief_bit, maximum - count, taken);
     lock_release(&victim->lock);

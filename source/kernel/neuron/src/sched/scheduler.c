@@ -71,7 +71,8 @@ static void notify_hart(struct hart *hart, int32_t class)
         if (class > running_class(hart))
             hart->reschedule = true;
         if (hart->tick_deadline == ARCH_TIMER_NEVER)
-            hart->tick_deadline = arch_time() + timer_ticks_from_nanoseconds(TIMER_TICK_NANOSECONDS);
+            hart->tick_deadline =
+                arch_time() + timer_ticks_from_nanoseconds(TIMER_TICK_NANOSECONDS);
         return;
     }
     // Full fence: the push comes before the look at what that hart runs. Pairs with the fence in

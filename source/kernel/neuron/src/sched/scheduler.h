@@ -8,8 +8,8 @@
 //
 // Why an idle hart misses nothing: it announces that it is idle (running_class = -1), fences, looks
 // at its queue and mailbox once more, then sleeps; wfi returns at once if an interrupt already
-// pends. Whoever pushes a thread fences after the push and then reads running_class, so at least one
-// of the two sees the other.
+// pends. Whoever pushes a thread fences after the push and then reads running_class, so at least
+// one of the two sees the other.
 #ifndef NEURON_SCHEDULER_H
 #define NEURON_SCHEDULER_H
 
@@ -18,8 +18,8 @@
 struct hart;
 struct thread;
 
-// The caller owns `thread`; afterwards a run queue does, and its hart is told. `status` style results
-// are already in the frame.
+// The caller owns `thread`; afterwards a run queue does, and its hart is told. `status` style
+// results are already in the frame.
 void scheduler_make_ready(struct thread *thread);
 
 // Runs `next`, which the caller owns, on this hart in place of the current thread, which the caller
@@ -50,8 +50,8 @@ bool scheduler_has_more_urgent(const struct hart *hart, const struct thread *thr
 // Moves all threads of a queue whose hart is no longer online to other harts.
 void scheduler_evacuate(struct hart *hart);
 
-// Takes up to `maximum` threads from `victim` for `thief`. Errors as run_queue_steal. On success the
-// threads are in the thief's queue.
+// Takes up to `maximum` threads from `victim` for `thief`. Errors as run_queue_steal. On success
+// the threads are in the thief's queue.
 NX_MUST_CHECK enum nx_status scheduler_steal(struct hart *thief, struct hart *victim,
                                              uint32_t maximum, uint32_t ceiling);
 

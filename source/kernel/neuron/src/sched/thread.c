@@ -59,7 +59,8 @@ enum nx_status thread_create(struct process *process, vaddr_t entry, uint64_t st
     if (status != NX_OK)
         return status;
     struct object *object;
-    status = object_create(process, NX_OBJECT_THREAD, sizeof(struct thread), &object);
+    status = object_create(process, NX_OBJECT_THREAD, sizeof(struct thread),
+                           offsetof(struct thread, object), &object);
     if (status != NX_OK)
         return status;
     struct thread *created = CONTAINER_OF(object, struct thread, object);
@@ -218,8 +219,8 @@ enum nx_status thread_bind_exit(struct thread *thread, struct notification *noti
         return NX_ERR_BAD_HANDLE;
     lock_acquire(&thread->process->lock);
     struct notification *old = thread->exit_notification;
-    bool dead = thread_state_of(atomic_load_explicit(&thread->wait, memory_order_relaxed)) ==
-                THREAD_DEAD;
+    bool dead =
+        thread_state_of(atomic_load_explicit(&thread->wait, memory_order_relaxed)) == THREAD_DEAD;
     thread->exit_notification = dead ? NULL : notification;
     thread->exit_bits = bits;
     lock_release(&thread->process->lock);

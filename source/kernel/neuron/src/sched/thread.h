@@ -54,7 +54,7 @@ struct thread {
 
     struct object object;
     // Constant after creation.
-    struct process *process; // reference held
+    struct process *process;      // reference held
     struct nx_message_page *page; // through the direct map; inside page_memory
     struct memory *page_memory;   // reference held
     uint64_t id;
@@ -71,7 +71,7 @@ struct thread {
     uint64_t send_badge; // of the handle it was sent through
     bool faulted;        // the wait is a fault message: a reply resumes or kills
     uint64_t fault_words[NX_MESSAGE_WORDS];
-    uint32_t home;       // hart index it last ran on
+    uint32_t home; // hart index it last ran on
 
     // The owner starts and ends it under the heap's lock (sched/timer.h).
     struct timer_node timer;
@@ -84,8 +84,8 @@ struct thread {
     // The notification that receives report; reference held. Changed by the thread itself.
     struct notification *bound;
 
-    _Atomic uint32_t affinity;  // mask of hart indices
-    _Atomic uint8_t class;      // enum nx_class
+    _Atomic uint32_t affinity; // mask of hart indices
+    _Atomic uint8_t class;     // enum nx_class
 
     // Guarded by process->lock.
     struct thread *next_in_process;
@@ -111,7 +111,8 @@ void thread_begin_wait(struct thread *thread, enum thread_state state, struct ob
 // After thread_begin_wait and after the object's lock is dropped: ends the wait again if the thread
 // was killed meanwhile.
 void thread_recheck_kill(struct thread *thread);
-// Moves AWAITING_REPLY or SLEEPING with this sequence to RUNNABLE; true: the caller owns the thread.
+// Moves AWAITING_REPLY or SLEEPING with this sequence to RUNNABLE; true: the caller owns the
+// thread.
 NX_MUST_CHECK bool thread_claim(struct thread *thread, enum thread_state state, uint64_t sequence);
 
 // A thread of `process`, NEW, with its message page at `page_offset` of `page_memory`. Errors:
@@ -123,8 +124,9 @@ NX_MUST_CHECK enum nx_status thread_create(struct process *process, vaddr_t entr
 // Makes a NEW thread ready. Errors: NX_ERR_BAD_STATE.
 NX_MUST_CHECK enum nx_status thread_start(struct thread *thread);
 
-// Ends the wait whose sequence is `sequence`, whatever it waits on, with `status` as its result, and
-// makes the thread ready. False if that wait is over. No lock of rank OBJECT or above may be held.
+// Ends the wait whose sequence is `sequence`, whatever it waits on, with `status` as its result,
+// and makes the thread ready. False if that wait is over. No lock of rank OBJECT or above may be
+// held.
 bool thread_cancel(struct thread *thread, uint64_t sequence, enum nx_status status);
 
 // Marks the thread for death and ends its wait; it ends by itself when it next leaves the kernel.

@@ -14,8 +14,7 @@ enum nx_status sys_handle_close(struct thread *current, const uint64_t *argument
 enum nx_status sys_handle_duplicate(struct thread *current, const uint64_t *arguments)
 {
     struct handle_value value;
-    enum nx_status status =
-        handle_lookup_any(&current->process->handles, arguments[0], &value);
+    enum nx_status status = handle_lookup_any(&current->process->handles, arguments[0], &value);
     if (status != NX_OK)
         return status;
     if ((value.rights & NX_RIGHT_DUPLICATE) == 0)
@@ -59,8 +58,7 @@ enum nx_status sys_handle_grant(struct thread *current, const uint64_t *argument
 enum nx_status sys_handle_info(struct thread *current, const uint64_t *arguments)
 {
     struct handle_value value;
-    enum nx_status status =
-        handle_lookup_any(&current->process->handles, arguments[0], &value);
+    enum nx_status status = handle_lookup_any(&current->process->handles, arguments[0], &value);
     if (status != NX_OK)
         return status;
     arch_set_result(current, 0, (uint64_t)value.type);

@@ -56,8 +56,7 @@ enum nx_status sys_call(struct thread *current, const uint64_t *arguments)
 {
     struct endpoint *endpoint;
     uint64_t badge;
-    enum nx_status status =
-        find_endpoint(current, arguments[0], NX_RIGHT_CALL, &endpoint, &badge);
+    enum nx_status status = find_endpoint(current, arguments[0], NX_RIGHT_CALL, &endpoint, &badge);
     if (status != NX_OK)
         return status;
     return endpoint_call(endpoint, badge, info_of(arguments), &arguments[1]);
@@ -79,8 +78,8 @@ enum nx_status sys_reply(struct thread *current, const uint64_t *arguments)
     if (arguments[0] == NX_HANDLE_NONE)
         return endpoint_reply(info_of(arguments), &arguments[1]);
     struct handle_value value;
-    enum nx_status status = handle_lookup(&current->process->handles, arguments[0],
-                                          NX_OBJECT_REPLY, NX_RIGHT_CALL, &value);
+    enum nx_status status = handle_lookup(&current->process->handles, arguments[0], NX_OBJECT_REPLY,
+                                          NX_RIGHT_CALL, &value);
     if (status != NX_OK)
         return status;
     status = reply_through_handle(value.object, value.badge, info_of(arguments), &arguments[1]);

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // System calls on the machine: interrupts, harts, power, diagnosis, the kernel log.
+#include "core/machine.h"
 #include "arch/arch.h"
 #include "arch_inline.h"
 #include "core/hart.h"
 #include "core/log.h"
-#include "core/machine.h"
 #include "ipc/interrupt.h"
 #include "ipc/notification.h"
 #include "mm/frame.h"
@@ -24,7 +24,8 @@ static enum nx_status require_machine(struct thread *current, uint64_t handle, u
     return handle_lookup(&current->process->handles, handle, NX_OBJECT_MACHINE, right, &value);
 }
 
-// --- Interrupts -----------------------------------------------------------------------------------
+// --- Interrupts
+// -----------------------------------------------------------------------------------
 
 enum nx_status sys_interrupt_create(struct thread *current, const uint64_t *arguments)
 {
@@ -86,7 +87,8 @@ enum nx_status sys_interrupt_ack(struct thread *current, const uint64_t *argumen
     return interrupt_acknowledge(interrupt);
 }
 
-// --- Harts and power ------------------------------------------------------------------------------
+// --- Harts and power
+// ------------------------------------------------------------------------------
 
 enum nx_status sys_hart_control(struct thread *current, const uint64_t *arguments)
 {
@@ -113,7 +115,8 @@ enum nx_status sys_system_reset(struct thread *current, const uint64_t *argument
     return arch_system_reset((uint32_t)arguments[1]);
 }
 
-// --- Diagnosis ------------------------------------------------------------------------------------
+// --- Diagnosis
+// ------------------------------------------------------------------------------------
 
 static enum nx_status describe_system(uint64_t index, void *buffer, size_t *size)
 {
@@ -233,7 +236,8 @@ enum nx_status sys_system_info(struct thread *current, const uint64_t *arguments
     return status;
 }
 
-// --- Kernel log -----------------------------------------------------------------------------------
+// --- Kernel log
+// -----------------------------------------------------------------------------------
 
 static enum nx_status require_log(struct thread *current, uint64_t handle, uint32_t right)
 {
@@ -259,8 +263,7 @@ enum nx_status sys_log_read(struct thread *current, const uint64_t *arguments)
         return status;
     uint64_t cursor = arguments[1];
     uint64_t lost;
-    size_t length =
-        log_read(&cursor, (char *)current->page->data, NX_MESSAGE_BYTES_MAX, &lost);
+    size_t length = log_read(&cursor, (char *)current->page->data, NX_MESSAGE_BYTES_MAX, &lost);
     arch_set_result(current, 0, cursor);
     arch_set_result(current, 1, length);
     arch_set_result(current, 2, lost);

@@ -66,9 +66,8 @@ enum nx_status sys_memory_commit(struct thread *current, const uint64_t *argumen
         offset += NX_PAGE_SIZE;
         length -= NX_PAGE_SIZE;
         if (length > 0 && syscall_should_pause()) {
-            const uint64_t rest[SYSCALL_ARGUMENTS] = {arguments[0], offset, length,
-                                                      0,            0,      0,
-                                                      0,            NX_SYS_MEMORY_COMMIT};
+            const uint64_t rest[SYSCALL_ARGUMENTS] = {
+                arguments[0], offset, length, 0, 0, 0, 0, NX_SYS_MEMORY_COMMIT};
             arch_restart_syscall(current, rest);
             return STATUS_SWITCHED;
         }
@@ -99,8 +98,8 @@ static enum nx_status populate(struct thread *current, struct process *process, 
         if (status != NX_OK)
             return status;
         if (!done && syscall_should_pause()) {
-            const uint64_t rest[SYSCALL_ARGUMENTS] = {handle, address, cursor, 0, 0, 0, 0,
-                                                      NX_SYS_MEMORY_POPULATE};
+            const uint64_t rest[SYSCALL_ARGUMENTS] = {
+                handle, address, cursor, 0, 0, 0, 0, NX_SYS_MEMORY_POPULATE};
             arch_restart_syscall(current, rest);
             return STATUS_SWITCHED;
         }
@@ -125,8 +124,8 @@ enum nx_status sys_memory_map(struct thread *current, const uint64_t *arguments)
     if (memory->device && (prot & NX_PROT_EXECUTE) != 0)
         return NX_ERR_ACCESS_DENIED;
     uint64_t address = arguments[3];
-    status = address_space_map(&process->space, memory, arguments[2], arguments[4],
-                               (uint32_t)prot, &address);
+    status = address_space_map(&process->space, memory, arguments[2], arguments[4], (uint32_t)prot,
+                               &address);
     if (status != NX_OK)
         return status;
     if ((prot & NX_PROT_POPULATE) != 0)

@@ -13,9 +13,8 @@
 #include "syscall/syscall.h"
 #include <string.h>
 
-#define PROCESS_RIGHTS                                                                             \
-    (NX_RIGHT_DUPLICATE | NX_RIGHT_TRANSFER | NX_RIGHT_MANAGE | NX_RIGHT_INSPECT)
-#define THREAD_RIGHTS (NX_RIGHT_DUPLICATE | NX_RIGHT_TRANSFER | NX_RIGHT_MANAGE)
+#define PROCESS_RIGHTS (NX_RIGHT_DUPLICATE | NX_RIGHT_TRANSFER | NX_RIGHT_MANAGE | NX_RIGHT_INSPECT)
+#define THREAD_RIGHTS  (NX_RIGHT_DUPLICATE | NX_RIGHT_TRANSFER | NX_RIGHT_MANAGE)
 
 #define NAME_WORDS (NX_NAME_BYTES / sizeof(uint64_t))
 
@@ -32,8 +31,8 @@ enum nx_status sys_process_create(struct thread *current, const uint64_t *argume
         if (name[i] != '\0' && (name[i] <= ' ' || name[i] > '~'))
             return NX_ERR_INVALID_ARGUMENT;
     struct process *process;
-    enum nx_status status = process_create(current->process, name, bytes,
-                                           (enum nx_class)arguments[5], &process);
+    enum nx_status status =
+        process_create(current->process, name, bytes, (enum nx_class)arguments[5], &process);
     if (status != NX_OK)
         return status;
     return syscall_return_new(current, &process->object, NX_OBJECT_PROCESS, PROCESS_RIGHTS);
@@ -127,9 +126,9 @@ enum nx_status sys_thread_create(struct thread *current, const uint64_t *argumen
     if (status != NX_OK)
         return status;
     struct thread *thread;
-    status = thread_create(process, vaddr(arguments[1]), arguments[2], arguments[3], arguments[4],
-                           CONTAINER_OF(value.object, struct memory, object), arguments[6],
-                           &thread);
+    status =
+        thread_create(process, vaddr(arguments[1]), arguments[2], arguments[3], arguments[4],
+                      CONTAINER_OF(value.object, struct memory, object), arguments[6], &thread);
     if (status != NX_OK)
         return status;
     // Another thread may kill the process now, so the new one must outlive a failure below.
