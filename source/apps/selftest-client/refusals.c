@@ -21,6 +21,7 @@ enum fixture {
     FIXTURE_NO_SIGNAL,  // the notification, wait only
     FIXTURE_NO_WAIT,    // the notification, signal only
     FIXTURE_PROCESS_RO, // this process, inspection only
+    FIXTURE_BADGED,     // the endpoint with a badge, all its rights
     FIXTURE_COUNT
 };
 
@@ -36,6 +37,7 @@ enum fixture {
 #define NO_SIGNAL    USE(FIXTURE_NO_SIGNAL)
 #define NO_WAIT      USE(FIXTURE_NO_WAIT)
 #define PROCESS_RO   USE(FIXTURE_PROCESS_RO)
+#define BADGED       USE(FIXTURE_BADGED)
 #define BAD          0x00ffffffull // no such handle
 #define BIG          0xfffffffffffff000ull
 
@@ -75,6 +77,7 @@ static const struct refusal refusals[] = {
     {NX_SYS_NOTIFICATION_SIGNAL, {BAD, 1}, BAD_HANDLE},
     {NX_SYS_NOTIFICATION_SIGNAL, {ENDPOINT, 1}, WRONG_TYPE},
     {NX_SYS_NOTIFICATION_SIGNAL, {NO_SIGNAL, 1}, DENIED},
+    {NX_SYS_NOTIFICATION_SIGNAL, {NOTIFICATION, 0}, INVALID},
     {NX_SYS_NOTIFICATION_WAIT, {BAD, 0}, BAD_HANDLE},
     {NX_SYS_NOTIFICATION_WAIT, {ENDPOINT, 0}, WRONG_TYPE},
     {NX_SYS_NOTIFICATION_WAIT, {NO_WAIT, 0}, DENIED},
@@ -86,10 +89,12 @@ static const struct refusal refusals[] = {
     {NX_SYS_HANDLE_CLOSE, {0}, BAD_HANDLE},
     {NX_SYS_HANDLE_DUPLICATE, {BAD, 0, 0}, BAD_HANDLE},
     {NX_SYS_HANDLE_DUPLICATE, {NO_RIGHTS, 0, 0}, DENIED},
-    {NX_SYS_HANDLE_DUPLICATE, {MEMORY_RO, RW << 2, 0}, DENIED}, // rights only shrink
+    {NX_SYS_HANDLE_DUPLICATE, {MEMORY, 0, 1}, WRONG_TYPE}, // only endpoints carry badges
+    {NX_SYS_HANDLE_DUPLICATE, {BADGED, 0, 2}, DENIED},     // and keep them
     {NX_SYS_HANDLE_GRANT, {BAD, MEMORY, 0}, BAD_HANDLE},
     {NX_SYS_HANDLE_GRANT, {MEMORY, MEMORY, 0}, WRONG_TYPE},
     {NX_SYS_HANDLE_GRANT, {PROCESS, BAD, 0}, BAD_HANDLE},
+    {NX_SYS_HANDLE_GRANT, {PROCESS, NO_SIGNAL, 0}, DENIED},
     {NX_SYS_HANDLE_GRANT, {PROCESS_RO, MEMORY, 0}, DENIED},
     {NX_SYS_HANDLE_INFO, {BAD}, BAD_HANDLE},
 
@@ -118,6 +123,9 @@ static const struct refusal refusals[] = {
     {NX_SYS_MEMORY_MAP, {0, MEMORY, 0, NX_PAGE_SIZE, NX_PAGE_SIZE, RW}, RANGE},
     {NX_SYS_MEMORY_MAP, {0, MEMORY, 0, 0xffffffc080200000, NX_PAGE_SIZE, RW}, RANGE},
     {NX_SYS_MEMORY_MAP, {PROCESS_RO, MEMORY, 0, 0, NX_PAGE_SIZE, RW}, DENIED},
+    {NX_SYS_MEMORY_POPULATE, {BAD, NX_USER_BASE, 0}, BAD_HANDLE},
+    {NX_SYS_MEMORY_POPULATE, {0, NX_USER_BASE, 1}, INVALID},
+    {NX_SYS_MEMORY_POPULATE, {0, NX_USER_BASE, 0}, NX_ERR_NOT_FOUND},
     {NX_SYS_MEMORY_UNMAP, {BAD, NX_USER_BASE}, BAD_HANDLE},
     {NX_SYS_MEMORY_UNMAP, {0, NX_USER_BASE}, NX_ERR_NOT_FOUND},
     {NX_SYS_MEMORY_PHYSICAL, {BAD, MEMORY, 0, NX_PAGE_SIZE}, BAD_HANDLE},
@@ -128,7 +136,9 @@ static const struct refusal refusals[] = {
     {NX_SYS_MEMORY_INFO, {BAD}, BAD_HANDLE},
     {NX_SYS_MEMORY_INFO, {ENDPOINT}, WRONG_TYPE},
 
-    {NX_SYS_PROCESS_CREATE, {16, 0, 0, 0, 0, NX_CLASS_COUNT}, INVALID},
+    {NX_SYS_PROCESS_CREATE, {16, 0, 0, 0, 0, NX_CLASS_COUNT}, DENIED},
+    {NX_SYS_PROCESS_CREATE, {BIG, 0, 0, 0, 0, NX_CLASS_NORMAL}, NX_ERR_NO_MEMORY},
+    {NX_SYS_PROCESS_CREATE, {16, 0x1b, 0, 0, 0, NX_CLASS_NORMAL}, INVALID},
     {NX_SYS_PROCESS_KILL, {BAD, 0}, BAD_HANDLE},
     {NX_SYS_PROCESS_KILL, {MEMORY, 0}, WRONG_TYPE},
     {NX_SYS_PROCESS_KILL, {PROCESS_RO, 0}, DENIED},
@@ -148,7 +158,7 @@ static const struct refusal refusals[] = {
     {NX_SYS_THREAD_CONTROL, {0, 99, 0, 0}, INVALID},
     {NX_SYS_THREAD_CONTROL, {0, NX_THREAD_SET_AFFINITY, 0, 0}, INVALID},
     {NX_SYS_THREAD_CONTROL, {0, NX_THREAD_SET_AFFINITY, 0xf0, 0}, INVALID},
-    {NX_SYS_THREAD_CONTROL, {0, NX_THREAD_SET_CLASS, NX_CLASS_COUNT, 0}, INVALID},
+    {NX_SYS_THREAD_CONTROL, {0, NX_THREAD_SET_CLASS, NX_CLASS_COUNT, 0}, DENIED},
     {NX_SYS_THREAD_YIELD, {NX_HARTS_MAX}, RANGE},
 
     {NX_SYS_INTERRUPT_CREATE, {BAD, 10}, BAD_HANDLE},
@@ -166,11 +176,12 @@ static const struct refusal refusals[] = {
     {NX_SYS_SYSTEM_INFO, {BAD, NX_INFO_SYSTEM, 0}, BAD_HANDLE},
     {NX_SYS_SYSTEM_INFO, {MEMORY, NX_INFO_SYSTEM, 0}, WRONG_TYPE},
     {NX_SYS_SYSTEM_INFO, {MACHINE, 99, 0}, INVALID},
-    {NX_SYS_SYSTEM_INFO, {MACHINE, NX_INFO_HART, NX_HARTS_MAX}, RANGE},
+    {NX_SYS_SYSTEM_INFO, {MACHINE, NX_INFO_HART, NX_HARTS_MAX}, NX_ERR_NOT_FOUND},
 
     {NX_SYS_LOG_WRITE, {BAD, 1}, BAD_HANDLE},
     {NX_SYS_LOG_WRITE, {MEMORY, 1}, WRONG_TYPE},
-    {NX_SYS_LOG_WRITE, {KERNEL_LOG, NX_MESSAGE_BYTES_MAX + 1}, NX_ERR_TOO_LARGE},
+    {NX_SYS_LOG_WRITE, {KERNEL_LOG, NX_MESSAGE_BYTES_MAX + 1}, INVALID},
+    {NX_SYS_LOG_WRITE, {KERNEL_LOG, 0}, INVALID},
     {NX_SYS_LOG_READ, {BAD, 0}, BAD_HANDLE},
     {NX_SYS_LOG_READ, {KERNEL_LOG, 0}, DENIED},
     {NX_SYS_LOG_BIND, {BAD, NOTIFICATION, 1}, BAD_HANDLE},
@@ -211,14 +222,16 @@ static enum test_outcome fixtures_make(struct test_report *report, nx_handle *ha
               nx_handle_duplicate(notification, NX_RIGHT_SIGNAL, 0, &handles[FIXTURE_NO_WAIT]));
     EXPECT_OK(report,
               nx_handle_duplicate(process, NX_RIGHT_INSPECT, 0, &handles[FIXTURE_PROCESS_RO]));
+    EXPECT_OK(report, nx_handle_duplicate(endpoint, NX_RIGHTS_ALL, 1, &handles[FIXTURE_BADGED]));
     return TEST_PASS;
 }
 
 static void fixtures_drop(const nx_handle *handles)
 {
     static const enum fixture made[] = {
-        FIXTURE_ENDPOINT,  FIXTURE_NOTIFICATION, FIXTURE_MEMORY,  FIXTURE_NO_RIGHTS,
-        FIXTURE_MEMORY_RO, FIXTURE_NO_SIGNAL,    FIXTURE_NO_WAIT, FIXTURE_PROCESS_RO,
+        FIXTURE_ENDPOINT,  FIXTURE_NOTIFICATION, FIXTURE_MEMORY,
+        FIXTURE_NO_RIGHTS, FIXTURE_MEMORY_RO,    FIXTURE_NO_SIGNAL,
+        FIXTURE_NO_WAIT,   FIXTURE_PROCESS_RO,   FIXTURE_BADGED,
     };
     for (size_t i = 0; i < sizeof(made) / sizeof(made[0]); i++) {
         nx_handle_drop(handles[made[i]]);
