@@ -65,7 +65,7 @@ static inline paddr_t arch_direct_unmap(const void *pointer)
 }
 
 // Forgets every translation that this hart has cached.
-static inline void arch_tlb_flush_local(void)
+static inline void arch_tlb_flush_all_local(void)
 {
     __asm__ volatile("sfence.vma zero, zero" ::: "memory");
 }
@@ -81,13 +81,8 @@ static inline void arch_space_activate(const struct arch_space *space)
     }
     csr_write(satp, space->satp);
     if (space->asid == 0) {
-        arch_tlb_flush_local();
+        arch_tlb_flush_all_local();
     }
-}
-
-static inline void arch_tlb_flush_all_local(void)
-{
-    __asm__ volatile("sfence.vma zero, zero" ::: "memory");
 }
 
 // --- Threads -------------------------------------------------------------------------------------
@@ -152,19 +147,20 @@ void arch_fpu_switch(struct thread *next);
 // Must be called whenever the thread that the kernel will return is not certain to be the one that
 // trapped, or may have run elsewhere meanwhile (also idle and back to the same thread): a return
 // without it resumes with the registers that the kernel's callee-saved ones hold. The FPU of
-// `previous` was saved at the trap, before anybody else could see the thread, so there is nothing
-// to do for it, and `next` may be NULL (to idle).
+// `previous` was saved at the trap, before anybody else could see the thread, so nothing needs
+// doing for it, and `next` may be NULL (to idle).
 static inline void arch_thread_switch(struct thread *previous, struct thread *next)
 {
     struct hart *self = arch_hart_self();
+    struct arch_hart *arch = arch_hart_of(self);
 
-    arch_hart_of(self)->switched = 1;
+    (void)previous;
+    arch->switched = 1;
     if (next == NULL) {
         return;
     }
     arch_thread_of(next)->hart = self;
-    if (arch_thread_of(next)->fpu_enabled != 0 || previous == NULL ||
-        arch_thread_of(previous)->fpu_enabled != 0) {
+    if ((arch_thread_of(next)->fpu_enabled | arch->fpu_on) != 0) {
         arch_fpu_switch(next);
     }
 }

@@ -48,6 +48,7 @@ struct arch_hart {
     uint64_t trap_depth;    // traps taken in kernel mode: more than one is a fault in the report
     struct trap_report trap;
     uint64_t stack_bottom;
+    uint32_t fpu_on;          // 1: sstatus.FS is not Off
     struct thread *fpu_owner; // whose registers the FPU last loaded; compare fpu_hart before trust
     bool sstc;                // its timer is stimecmp, not the firmware's
 };

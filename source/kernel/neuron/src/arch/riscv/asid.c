@@ -35,7 +35,7 @@ void asid_probe(void)
     const uint64_t kept = csr_read(satp) >> SATP_ASID_SHIFT & SATP_ASID_MASK;
 
     csr_write(satp, satp);
-    arch_tlb_flush_local();
+    arch_tlb_flush_all_local();
     asid_bits = (uint32_t)__builtin_popcountl(kept);
 }
 
@@ -60,7 +60,7 @@ static void flush_all_harts(void)
 {
     const uint32_t others = hart_online_mask() & ~hart_bit(hart_self());
 
-    arch_tlb_flush_local();
+    arch_tlb_flush_all_local();
     if (others == 0) {
         return;
     }

@@ -2,6 +2,7 @@
 // Polled output on the boot UART (16550-compatible), for early boot and panics.
 #include "arch_inline.h"
 #include "core/machine.h"
+#include "sbi.h"
 
 // Registers of the 16550, by number; they lie 1 << uart_register_shift bytes apart.
 #define UART_THR 0u // transmitter holding register
@@ -12,6 +13,7 @@
 // A character waits at most this part of a second for the transmitter: text is dropped, never the
 // boot.
 #define UART_PATIENCE_DIVISOR 100
+#define UART_PATIENCE_LEAST   10000 // ticks, while the timebase is unknown
 
 static volatile uint8_t *uart_register(unsigned number)
 {
@@ -22,7 +24,7 @@ static volatile uint8_t *uart_register(unsigned number)
 
 static bool wait_for_transmitter(void)
 {
-    const uint64_t patience = machine.timebase_hz / UART_PATIENCE_DIVISOR;
+    const uint64_t patience = machine.timebase_hz / UART_PATIENCE_DIVISOR + UART_PATIENCE_LEAST;
     const uint64_t start = arch_time();
 
     while ((*uart_register(UART_LSR) & UART_LSR_THRE) == 0) {
@@ -33,9 +35,20 @@ static bool wait_for_transmitter(void)
     return true;
 }
 
+static void write_through_firmware(const char *text, size_t length)
+{
+    for (size_t i = 0; i < length; i++) {
+        if (text[i] == '\n') {
+            sbi_console_putchar('\r');
+        }
+        sbi_console_putchar(text[i]);
+    }
+}
+
 void arch_console_write(const char *text, size_t length)
 {
     if (!machine.has_uart) {
+        write_through_firmware(text, length);
         return;
     }
     for (size_t i = 0; i < length; i++) {

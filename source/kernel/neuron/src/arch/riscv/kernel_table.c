@@ -211,8 +211,8 @@ void arch_kernel_table_build(void)
         map_window(&machine.plic);
     }
     arch_kernel_satp = satp_make(arch_direct_unmap(&kernel_root), 0);
-    arch_tlb_flush_local();
+    arch_tlb_flush_all_local();
     csr_write(satp, arch_kernel_satp);
-    arch_tlb_flush_local();
+    arch_tlb_flush_all_local();
     asid_probe();
 }

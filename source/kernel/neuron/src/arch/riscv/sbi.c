@@ -22,6 +22,8 @@
 
 #define SBI_SRST_RESET 0
 
+#define SBI_LEGACY_CONSOLE_PUTCHAR 1
+
 struct sbiret {
     int64_t error;
     uint64_t value;
@@ -258,6 +260,14 @@ enum nx_status sbi_hsm_hart_status(struct hart_id hart, enum sbi_hart_state *sta
 
     *state = (enum sbi_hart_state)value;
     return status;
+}
+
+// Legacy calls have no function number; firmware without them returns an error, and the text is
+// lost.
+void sbi_console_putchar(char character)
+{
+    (void)sbi_ecall(SBI_LEGACY_CONSOLE_PUTCHAR, 0,
+                    (struct sbi_arguments){{(uint8_t)character, 0, 0, 0, 0}});
 }
 
 enum nx_status sbi_system_reset(uint32_t type, uint32_t reason)

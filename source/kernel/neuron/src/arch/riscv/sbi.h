@@ -58,6 +58,9 @@ NX_MUST_CHECK enum nx_status sbi_hsm_hart_start(struct hart_id hart, paddr_t ent
 enum nx_status sbi_hsm_hart_stop(void);
 NX_MUST_CHECK enum nx_status sbi_hsm_hart_status(struct hart_id hart, enum sbi_hart_state *state);
 
+// The legacy console (chapter 5), for a panic that comes before the UART is known.
+void sbi_console_putchar(char character);
+
 // Returns only on failure.
 enum nx_status sbi_system_reset(uint32_t type, uint32_t reason);
 

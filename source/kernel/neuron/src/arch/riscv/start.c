@@ -10,6 +10,7 @@
 #include "core/hart.h"
 #include "core/machine.h"
 #include "core/panic.h"
+#include "fpu.h"
 #include "nexus/info.h"
 #include "plic.h"
 #include "sbi.h"
@@ -86,13 +87,14 @@ enum nx_status arch_hart_is_stopped(const struct hart *hart, bool *stopped)
 
 void arch_hart_online(void)
 {
+    fpu_hart_online();
     timer_hart_online();
     if (arch_timer_arm(ARCH_TIMER_NEVER) != NX_OK) {
         panic("the firmware refuses to set the timer");
     }
     csr_write(scounteren, SCOUNTEREN_CY | SCOUNTEREN_TM | SCOUNTEREN_IR);
     plic_hart_open(true);
-    arch_tlb_flush_local();
+    arch_tlb_flush_all_local();
     csr_write(sie, SIP_SSIP | SIP_STIP | SIP_SEIP);
 }
 

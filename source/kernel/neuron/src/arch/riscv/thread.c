@@ -7,9 +7,8 @@
 // them.
 #include "arch_inline.h"
 #include "core/hart.h"
+#include "fpu.h"
 #include <string.h>
-
-void arch_fpu_load(const struct arch_thread *thread);
 
 void arch_thread_init(struct thread *thread, vaddr_t entry, uint64_t stack, uint64_t argument,
                       uint64_t thread_pointer)
@@ -39,10 +38,19 @@ void arch_restart_syscall(struct thread *thread, const uint64_t arguments[8])
 
 // --- FPU -----------------------------------------------------------------------------------------
 
-static void fpu_set_state(uint64_t fs)
+static void fpu_set_state(struct hart *self, uint64_t fs)
 {
     csr_clear(sstatus, SSTATUS_FS);
     csr_set(sstatus, fs);
+    self->arch.fpu_on = fs != 0 ? 1 : 0;
+}
+
+void fpu_hart_online(void)
+{
+    struct hart *self = arch_hart_self();
+
+    fpu_set_state(self, 0);
+    self->arch.fpu_owner = NULL;
 }
 
 void arch_fpu_switch(struct thread *next)
@@ -51,18 +59,18 @@ void arch_fpu_switch(struct thread *next)
     struct hart *self = arch_hart_self();
 
     if (arch->fpu_enabled == 0) {
-        fpu_set_state(0);
+        fpu_set_state(self, 0);
         return;
     }
     // The owner alone proves nothing: the thread may have run elsewhere since, or be a new one at
     // the same address.
     if (self->arch.fpu_owner != next || arch->fpu_hart != self->index.value) {
-        fpu_set_state(SSTATUS_FS_DIRTY);
+        fpu_set_state(self, SSTATUS_FS_DIRTY);
         arch_fpu_load(arch);
         self->arch.fpu_owner = next;
         arch->fpu_hart = self->index.value;
     }
-    fpu_set_state(SSTATUS_FS_CLEAN);
+    fpu_set_state(self, SSTATUS_FS_CLEAN);
 }
 
 void arch_fpu_enable(struct thread *thread)
