@@ -239,6 +239,7 @@ static void job_start(const struct job *job)
 void modes_begin(void)
 {
     if (mode == MODE_RUN && job_count > 0) {
+        console_drain(); // so that nothing of the boot comes between the lines of the output
         nx_log("nx: output begin");
     }
     job_run_next();

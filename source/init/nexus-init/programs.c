@@ -37,6 +37,10 @@
     {                                                                                              \
         .source = GRANT_HANDLE, .id = NX_START_MACHINE, .rights = (which)                          \
     }
+#define DEVICETREE                                                                                 \
+    {                                                                                              \
+        .source = GRANT_HANDLE, .id = NX_START_DEVICETREE, .rights = NX_RIGHT_READ                 \
+    }
 #define CLIENT(name, of)                                                                           \
     {                                                                                              \
         .source = GRANT_CLIENT, .id = (name), .service = (of)                                      \
@@ -102,7 +106,7 @@ static const struct program_row rows[PROGRAM_COUNT] = {
                         PROGRAM_BIT(PROGRAM_PACKAGEFSD),
             .may_kill = true,
             .grants = {REGISTRY, LOG(NX_RIGHT_WRITE | NX_RIGHT_TRANSFER | NX_RIGHT_DUPLICATE),
-                       MACHINE(NX_RIGHT_INSPECT | NX_RIGHT_POWER),
+                       MACHINE(NX_RIGHT_INSPECT | NX_RIGHT_POWER), DEVICETREE,
                        CLIENT(NX_START_CONSOLE, PROGRAM_UARTD),
                        CLIENT(NX_START_BLOCK, PROGRAM_VIRTIOBLKD),
                        CLIENT(NX_START_PACKAGES, PROGRAM_PACKAGEFSD)},
@@ -229,6 +233,8 @@ enum nx_status program_spawn(enum program_id id, const char *const *arguments,
     struct nx_start_info facts = {
         .device_base = device->base,
         .interrupt_number = device->interrupt_number,
+        .devicetree_bytes = nx_start()->devicetree_bytes,
+        .devicetree_offset = nx_start()->devicetree_offset,
     };
     struct nx_grant grants[PROGRAM_GRANTS_MAX];
     const char *words[ARGUMENTS_MAX + 1] = {row->file};
