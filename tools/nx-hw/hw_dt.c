@@ -53,7 +53,9 @@ static bool device_read(const struct dtb *tree, struct dtb_node node, struct dev
         return false;
     }
     device->interrupt = 0;
-    if (dtb_first_interrupt(tree, node, &interrupt) == NX_OK) {
+    // What goes straight to a hart's own controller is no interrupt of a device.
+    if (dtb_first_interrupt(tree, node, &interrupt) == NX_OK &&
+        !dtb_is_compatible(tree, interrupt.controller, "riscv,cpu-intc")) {
         device->interrupt = interrupt.cells[0];
     }
     return true;

@@ -39,7 +39,7 @@ const struct command commands[] = {
      sum_run, 1, 1, true, false, package_paths},
     {"run", "PATH [WORD...]", "run a program of pkg:// and wait for it",
      program_run, 1, 31, false, true, program_paths},
-    {"measure", "", "instructions of a system call and of a message (run with ICOUNT=1 SMP=1)",
+    {"measure", "", "instructions of a system call and of a message",
      measure_run, 0, 0, false, false, NULL},
     {"reboot", "", "restart the machine",
      reboot_run, 0, 0, false, false, NULL},
