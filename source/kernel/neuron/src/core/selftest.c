@@ -160,20 +160,23 @@ static enum nx_status prepare_steal(struct steal_test *test)
     return status;
 }
 
-// Puts the threads into the boot hart's queue, where only thieves will find them.
+// Puts the threads into the boot hart's queue, where only thieves will find them. All exist before
+// the first can run: the process ends with its last thread.
 static enum nx_status queue_threads(struct steal_test *test)
 {
+    struct thread *threads[STEAL_THREADS];
     for (uint32_t i = 0; i < STEAL_THREADS; i++) {
-        struct thread *thread;
         uint64_t offset = i * NX_PAGE_SIZE;
         enum nx_status status =
             thread_create(test->process, vaddr(CODE_ADDRESS), 0, DATA_ADDRESS + offset, 0,
-                          test->data, offset, &thread);
+                          test->data, offset, &threads[i]);
         if (status != NX_OK)
             return status;
-        thread_set_state(thread, THREAD_RUNNABLE);
-        run_queue_push(&harts[0].run_queue, thread, false);
-        object_release(&thread->object);
+    }
+    for (uint32_t i = 0; i < STEAL_THREADS; i++) {
+        thread_set_state(threads[i], THREAD_RUNNABLE);
+        object_release(&threads[i]->object);
+        run_queue_push(&harts[0].run_queue, threads[i], false);
     }
     return NX_OK;
 }
@@ -210,7 +213,8 @@ static const char *check_stealing(struct steal_test *test)
             return counter_of(test, i) == 0 ? "thread-lost" : "thread-ran-twice";
     for (uint32_t i = 1; i < hart_count(); i++)
         after += harts[i].steals;
-    return after - before == STEAL_THREADS ? NULL : "not-all-stolen";
+    // Each was stolen from the boot hart at least once; thieves may steal from each other too.
+    return after - before >= STEAL_THREADS ? NULL : "not-all-stolen";
 }
 
 static void test_stealing(void)
