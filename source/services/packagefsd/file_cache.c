@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: Apache-2.0
+// The cache of file contents.
+#include "file_cache.h"
+#include "nexus/clock.h"
+#include "nexus/memory.h"
+#include <stdlib.h>
+
+// Fetches are widened to this: one request of the block service.
+#define CHUNK_PAGES 32u
+
+#define SHARED_RIGHTS (NX_RIGHT_READ | NX_RIGHT_EXECUTE | NX_RIGHT_TRANSFER | NX_RIGHT_DUPLICATE)
+
+// Tokens start at the machine's time, far enough apart that an instance never reaches the start of
+// the next.
+#define SERIALS_PER_TICK_SHIFT 8
+
+void file_cache_init(struct file_cache *cache, struct image *image, const struct erofs *fs)
+{
+    *cache = (struct file_cache){.image = image, .fs = fs};
+    cache->serial = nx_clock_ticks() << SERIALS_PER_TICK_SHIFT;
+    recency_init(&cache->unused);
+    recency_init(&cache->idle);
+    recency_init(&cache->opened);
+    for (uint32_t i = 0; i < FILES_MAX; i++) {
+        recency_add(&cache->unused, &cache->files[i].use);
+    }
+}
+
+static struct file **bucket_of(struct file_cache *cache, uint64_t node)
+{
+    return &cache->buckets[node % FILES_MAX];
+}
+
+static struct file *node_find(struct file_cache *cache, uint64_t node)
+{
+    struct file *file = *bucket_of(cache, node);
+    while (file != NULL && file->inode.nid != node) {
+        file = file->next;
+    }
+    return file;
+}
+
+// A token is a serial number and, in its low bits, the place of the file.
+struct file *file_cache_find(struct file_cache *cache, uint64_t token)
+{
+    struct file *file = &cache->files[token % FILES_MAX];
+    return token != 0 && file->token == token ? file : NULL;
+}
+
+// ---- Making room --------------------------------------------------------------------------------
+
+static void file_evict(struct file_cache *cache, struct file *file)
+{
+    struct file **link = bucket_of(cache, file->inode.nid);
+    while (*link != file) {
+        link = &(*link)->next;
+    }
+    *link = file->next;
+    cache->pages -= file->map.valid;
+    cache->open_files -= file->opens > 0;
+    nx_handle_drop(file->shared);
+    nx_handle_drop(file->memory);
+    free(file->map.bits);
+    recency_remove(&file->use);
+    file->token = 0;
+    recency_add(&cache->unused, &file->use);
+}
+
+// Evicts the file that is missed least, closed ones before open ones, but not `keep`.
+static bool evict_one(struct file_cache *cache, const struct file *keep)
+{
+    struct recency_list *const lists[] = {&cache->idle, &cache->opened};
+
+    for (uint32_t i = 0; i < 2; i++) {
+        struct recency_link *link = recency_oldest(lists[i]);
+        if (link != NULL && RECENCY_MEMBER(link, struct file, use) == keep) {
+            link = recency_next_oldest(lists[i], link);
+        }
+        if (link != NULL) {
+            file_evict(cache, RECENCY_MEMBER(link, struct file, use));
+            return true;
+        }
+    }
+    return false;
+}
+
+// ---- Opening and closing ------------------------------------------------------------------------
+
+static enum nx_status objects_create(struct file *file)
+{
+    uint64_t pages = NX_PAGE_ROUND_UP(file->inode.size) / NX_PAGE_SIZE;
+    uint64_t *bits = calloc(PAGE_MAP_WORDS(pages), sizeof(*bits));
+
+    if (bits == NULL) {
+        return NX_ERR_NO_MEMORY;
+    }
+    enum nx_status status = nx_memory_create(pages * NX_PAGE_SIZE, 0, &file->memory);
+    if (status != NX_OK) {
+        goto free_bits;
+    }
+    status = nx_handle_duplicate(file->memory, SHARED_RIGHTS, 0, &file->shared);
+    if (status != NX_OK) {
+        goto drop_memory;
+    }
+    page_map_init(&file->map, bits, pages);
+    return NX_OK;
+
+drop_memory:
+    nx_handle_drop(file->memory);
+free_bits:
+    free(bits);
+    return status;
+}
+
+// Puts the file into the cache, in a place that is not in use.
+static enum nx_status file_insert(struct file_cache *cache, const struct erofs_inode *inode,
+                                  struct file **out)
+{
+    if (recency_oldest(&cache->unused) == NULL && !evict_one(cache, NULL)) {
+        return NX_ERR_NO_MEMORY;
+    }
+    struct file *file = RECENCY_MEMBER(recency_oldest(&cache->unused), struct file, use);
+    file->inode = *inode;
+    enum nx_status status = objects_create(file);
+    while (status == NX_ERR_NO_MEMORY && evict_one(cache, NULL)) {
+        status = objects_create(file);
+    }
+    if (status != NX_OK) {
+        return status;
+    }
+    struct file **bucket = bucket_of(cache, inode->nid);
+    file->token = cache->serial++ * FILES_MAX + (uint64_t)(file - cache->files);
+    file->opens = 0;
+    file->next = *bucket;
+    *bucket = file;
+    recency_touch(&cache->idle, &file->use);
+    *out = file;
+    return NX_OK;
+}
+
+enum nx_status file_cache_open(struct file_cache *cache, const struct erofs_inode *inode,
+                               struct file **out)
+{
+    if (erofs_inode_refusal(inode) != EROFS_REFUSAL_NONE) {
+        return NX_ERR_UNSUPPORTED;
+    }
+    if (inode->size > NX_MEMORY_SIZE_MAX) {
+        return NX_ERR_TOO_LARGE;
+    }
+    struct file *file = node_find(cache, inode->nid);
+    if (file == NULL) {
+        enum nx_status status = file_insert(cache, inode, &file);
+        if (status != NX_OK) {
+            return status;
+        }
+    }
+    cache->open_files += file->opens == 0;
+    file->opens++;
+    recency_touch(&cache->opened, &file->use);
+    *out = file;
+    return NX_OK;
+}
+
+void file_cache_close(struct file_cache *cache, struct file *file)
+{
+    if (file->opens == 0) {
+        return; // a client that closes twice
+    }
+    file->opens--;
+    if (file->opens == 0) {
+        cache->open_files--;
+        recency_touch(&cache->idle, &file->use);
+    }
+}
+
+// ---- Fetching -----------------------------------------------------------------------------------
+
+// Fills one run. Pages are the scarce thing: of this cache, and of this process.
+static enum nx_status run_fill(struct file_cache *cache, struct file *file, struct page_run run)
+{
+    uint64_t pages = run.end - run.first;
+
+    while (cache->pages + pages > FILE_PAGES_MAX) {
+        if (!evict_one(cache, file)) {
+            return NX_ERR_NO_MEMORY;
+        }
+    }
+    enum nx_status status = file_fill(cache->image, cache->fs, file, run);
+    // Evicted pages that clients still hold count against this process until they let go.
+    while (status == NX_ERR_NO_MEMORY && evict_one(cache, file)) {
+        status = file_fill(cache->image, cache->fs, file, run);
+    }
+    if (status == NX_OK) {
+        page_map_set(&file->map, run.first, run.end);
+        cache->pages += pages;
+    }
+    return status;
+}
+
+static enum nx_status pages_fetch(struct file_cache *cache, struct file *file,
+                                  struct page_run wanted)
+{
+    struct page_run run;
+
+    while (page_map_missing(&file->map, wanted.first, wanted.end, &run)) {
+        enum nx_status status = run_fill(cache, file, run);
+        if (status != NX_OK) {
+            return status;
+        }
+    }
+    return NX_OK;
+}
+
+enum nx_status file_cache_fetch(struct file_cache *cache, struct file *file, uint64_t offset,
+                                uint64_t length, struct file_range *valid)
+{
+    uint64_t size = file->inode.size;
+
+    if (offset > size) {
+        return NX_ERR_OUT_OF_RANGE;
+    }
+    if (length > size - offset) {
+        length = size - offset;
+    }
+    if (length > FETCH_BYTES_MAX) {
+        return NX_ERR_TOO_LARGE;
+    }
+    struct page_run asked = {offset / NX_PAGE_SIZE,
+                             NX_PAGE_ROUND_UP(offset + length) / NX_PAGE_SIZE};
+    struct page_run run;
+    recency_touch(file->opens > 0 ? &cache->opened : &cache->idle, &file->use);
+    if (length == 0 || !page_map_missing(&file->map, asked.first, asked.end, &run)) {
+        cache->hits++;
+        *valid = (struct file_range){offset, length};
+        return NX_OK;
+    }
+    cache->misses++;
+    struct page_run wide = {asked.first / CHUNK_PAGES * CHUNK_PAGES,
+                            (asked.end + CHUNK_PAGES - 1) / CHUNK_PAGES * CHUNK_PAGES};
+    wide.end = wide.end < file->map.pages ? wide.end : file->map.pages;
+    enum nx_status status = pages_fetch(cache, file, wide);
+    if (status != NX_OK) {
+        // Whatever was wrong may lie beside what was asked for.
+        wide = asked;
+        status = pages_fetch(cache, file, asked);
+    }
+    if (status == NX_OK) {
+        uint64_t end = wide.end * NX_PAGE_SIZE < size ? wide.end * NX_PAGE_SIZE : size;
+        *valid = (struct file_range){wide.first * NX_PAGE_SIZE, end - wide.first * NX_PAGE_SIZE};
+    }
+    return status;
+}
