@@ -109,15 +109,16 @@ static enum nx_status line_require(struct block_cache *cache, struct block_cache
         return NX_OK;
     }
     cache->misses++;
-    enum nx_status status = line_fetch(cache, line, 0, BLOCK_CACHE_LINE_BLOCKS);
-    if (status == NX_OK) {
+    // A line that holds some blocks was not to be had whole, and a failed transfer may overwrite
+    // them.
+    if (line->blocks == 0 && line_fetch(cache, line, 0, BLOCK_CACHE_LINE_BLOCKS) == NX_OK) {
         return NX_OK;
     }
     for (uint32_t block = first; block <= last; block++) {
-        if ((line->blocks >> block & 1u) != 0) {
+        if (((uint32_t)line->blocks >> block & 1u) != 0) {
             continue;
         }
-        status = line_fetch(cache, line, block, 1);
+        enum nx_status status = line_fetch(cache, line, block, 1);
         if (status != NX_OK) {
             return status;
         }
