@@ -12,6 +12,8 @@
 #define JOBS_MAX         8u
 #define DRAIN_PATIENCE   NX_SECOND // for the console to print what it has
 #define DRAIN_STEP       (5 * NX_MILLISECOND)
+#define EXIT_USAGE       2   // nexus.run is malformed
+#define EXIT_NOT_STARTED 127 // nx itself cannot be started
 #define CONSOLE_BACK_OFF (100 * NX_MILLISECOND)
 
 struct job {
@@ -231,6 +233,9 @@ static void job_start(const struct job *job)
     }
     nx_log("init: cannot start %s reason=%s", program_row(job->program)->file,
            nx_status_text(status));
+    if (mode == MODE_RUN) {
+        nx_log("nx: exit status=%d", EXIT_NOT_STARTED);
+    }
     if (mode != MODE_CONSOLE) {
         job_run_next();
     }
@@ -241,6 +246,8 @@ void modes_begin(void)
     if (mode == MODE_RUN && job_count > 0) {
         console_drain(); // so that nothing of the boot comes between the lines of the output
         nx_log("nx: output begin");
+    } else if (mode == MODE_RUN) {
+        nx_log("nx: exit status=%d", EXIT_USAGE);
     }
     job_run_next();
 }

@@ -7,6 +7,7 @@
 #include "nexus/thread.h"
 
 #define READY_PATIENCE    (10 * NX_SECOND)
+#define TARDY_MAX         3u // starts in a row that exceed it; then the service is down
 #define BACK_OFF_FIRST    (10 * NX_MILLISECOND)
 #define BACK_OFF_DOUBLING 6u // up to 640 ms
 #define CRASHES_MAX       5u // in CRASH_WINDOW; one more and the service is down
@@ -21,6 +22,7 @@ struct supervised {
     uint64_t crash_times[CRASHES_MAX]; // ring of the last ones
     uint32_t crashes;                  // in all; index into the ring modulo its size
     bool kill_requested;               // the coming death is not a crash
+    uint32_t tardy;                    // starts in a row that were not ready in time
     nx_handle custody[NX_MESSAGE_HANDLES_MAX];
     nx_handle fault_endpoint; // the registry's, badged
     struct nx_thread undertaker;
@@ -180,6 +182,7 @@ void supervisor_report(enum program_id id, bool ready, enum nx_status detail,
         return;
     }
     if (ready) {
+        program->tardy = 0;
         program->state = NX_SERVICE_READY;
         program->due = NX_DEADLINE_NEVER;
         services_advance();
@@ -243,8 +246,9 @@ static void service_ended(enum program_id id, int64_t exit_status)
     uint64_t now = nx_clock_now();
     bool requested = program->kill_requested;
     program->kill_requested = false;
-    if (!requested && crash_count(program, now)) {
-        service_down(id, "it ends too often");
+    bool too_tardy = program->tardy == TARDY_MAX;
+    if (too_tardy || (!requested && crash_count(program, now))) {
+        service_down(id, too_tardy ? "it does not become ready" : "it ends too often");
         services_advance();
         return;
     }
@@ -361,6 +365,7 @@ void supervisor_expired(void)
             nx_log("init: service %s not ready after %lu ms", program_row(id)->service,
                    (unsigned long)(READY_PATIENCE / NX_MILLISECOND));
             program->due = NX_DEADLINE_NEVER; // its death is what counts next
+            program->tardy++;
             (void)!nx_process_kill(program->child.process, NX_EXIT_KILLED);
         }
     }

@@ -5,8 +5,8 @@
 //
 // The mapping costs address space only: pages come into being when they are fetched. The bitmap
 // says which chunks the service has declared valid; no byte of another chunk is ever read. If the
-// service answers that it does not know the node, it has restarted since: the file is opened again
-// and its chunks count as not fetched.
+// service answers that it does not know the node (it has restarted since, or has dropped the file),
+// the file is opened again and its chunks count as not fetched.
 #include "nexus/lock.h"
 #include "nexus/memory.h"
 #include "nexus/packages.h"
@@ -209,10 +209,11 @@ static enum nx_status file_fetch_call(struct nx_package_file *file, uint64_t off
     return NX_OK;
 }
 
-static bool status_means_restarted(enum nx_status status)
+// The instance died under the call, or it never gave out this node: nodes of open files are unique
+// over all instances, and void once the file has been evicted.
+static bool status_means_reopen(enum nx_status status)
 {
-    return status == NX_ERR_PEER_CLOSED || status == NX_ERR_BAD_HANDLE ||
-           status == NX_ERR_NOT_FOUND;
+    return status == NX_ERR_PEER_CLOSED || status == NX_ERR_BAD_HANDLE;
 }
 
 // Makes one chunk valid, and more of them when the access is sequential.
@@ -228,7 +229,7 @@ static enum nx_status file_fetch_chunk(struct nx_package_file *file, uint64_t ch
         uint64_t length = file->read_ahead * CHUNK_BYTES;
         length = length <= file->size - offset ? length : file->size - offset;
         status = file_fetch_call(file, offset, length);
-        if (!status_means_restarted(status)) {
+        if (!status_means_reopen(status)) {
             break;
         }
         status = file_connect(file);
