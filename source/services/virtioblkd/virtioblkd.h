@@ -51,10 +51,10 @@ struct virtioblkd {
 
 // ---- memory.c: memory objects as the device sees them -------------------------------------------
 
-// Commits [offset, offset + length) of a memory object and writes where it lies as segments, runs
-// of neighbouring pages merged. offset + length does not wrap and spans at most NX_EXTENTS_MAX
-// pages. Overwrites the message page's data. Errors: those of memory_commit and memory_physical (a
-// handle that is none, not memory, or not writable; a range past its end);
+// Commits [offset, offset + length) of a memory object and writes where it lies as segments,
+// neighbouring pages in one. offset + length does not wrap; length is below 4 GiB. Overwrites the
+// message page's data. Errors: the kernel's (a handle that is none, not memory, not writable, or
+// device registers; a range past its end);
 //   NX_ERR_TOO_LARGE  more than `capacity` segments
 NX_MUST_CHECK enum nx_status memory_segments(nx_handle machine, nx_handle memory, uint64_t offset,
                                              uint64_t length, struct virtio_blk_segment *segments,
