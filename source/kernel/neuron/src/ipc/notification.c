@@ -86,16 +86,21 @@ static bool take_receiver(struct notification *notification, struct thread *thre
     return taken;
 }
 
+void notification_wake_bound(struct notification *notification)
+{
+    struct thread *thread = atomic_load_explicit(&notification->bound, memory_order_acquire);
+    if (thread != NULL && take_receiver(notification, thread))
+        scheduler_make_ready(thread);
+}
+
 void notification_signal(struct notification *notification, uint64_t bits)
 {
     atomic_fetch_or_explicit(&notification->bits, bits, memory_order_seq_cst);
     struct thread *thread = take_waiter(notification);
-    if (thread == NULL) {
-        thread = atomic_load_explicit(&notification->bound, memory_order_acquire);
-        if (thread == NULL || !take_receiver(notification, thread))
-            return;
-    }
-    scheduler_make_ready(thread);
+    if (thread != NULL)
+        scheduler_make_ready(thread);
+    else
+        notification_wake_bound(notification);
 }
 
 static enum nx_status sleep_until(uint64_t deadline)

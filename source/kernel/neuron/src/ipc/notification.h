@@ -33,6 +33,9 @@ NX_MUST_CHECK enum nx_status notification_create(struct process *process,
 // above may be held.
 void notification_signal(struct notification *notification, uint64_t bits);
 
+// If the bound thread receives and there are bits, gives them to it. The same locks.
+void notification_wake_bound(struct notification *notification);
+
 // The current thread takes the bits or waits until `deadline` (time counter): NX_OK or
 // STATUS_SWITCHED. NULL: it only sleeps. Errors: NX_ERR_TIMED_OUT.
 NX_MUST_CHECK enum nx_status notification_wait(struct notification *notification,

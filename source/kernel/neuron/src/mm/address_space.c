@@ -63,16 +63,6 @@ void address_space_destroy(struct address_space *space)
     process_uncharge(space->process, (space->table_frames + 2ull) * NX_PAGE_SIZE);
 }
 
-void address_space_activate(struct address_space *space, struct hart *hart)
-{
-    uint32_t bit = hart_bit(hart);
-    if ((atomic_load_explicit(&space->harts, memory_order_relaxed) & bit) == 0)
-        // Sequentially consistent: remembered before this hart can walk the tables. Pairs with the
-        // fence in flush.
-        atomic_fetch_or_explicit(&space->harts, bit, memory_order_seq_cst);
-    arch_space_activate(&space->arch);
-}
-
 // Removes translations of a cleared range everywhere. The lock is held.
 static void flush(struct address_space *space, uint64_t start, uint64_t length)
 {

@@ -12,6 +12,8 @@
 #define NEURON_ADDRESS_SPACE_H
 
 #include "arch/arch.h"
+#include "arch_inline.h"
+#include "core/hart.h"
 #include "core/lock.h"
 
 struct hart;
@@ -71,6 +73,14 @@ NX_MUST_CHECK enum nx_status address_space_resolve_fault(struct address_space *s
                                                          uint64_t address);
 
 // Makes the space current on this hart.
-void address_space_activate(struct address_space *space, struct hart *hart);
+static inline void address_space_activate(struct address_space *space, struct hart *hart)
+{
+    uint32_t bit = hart_bit(hart);
+    if ((atomic_load_explicit(&space->harts, memory_order_relaxed) & bit) == 0)
+        // Sequentially consistent: remembered before this hart can walk the tables. Pairs with the
+        // fence in flush.
+        atomic_fetch_or_explicit(&space->harts, bit, memory_order_seq_cst);
+    arch_space_activate(&space->arch);
+}
 
 #endif

@@ -12,24 +12,20 @@
 #define HANDLE_INDEX_MASK  ((1u << HANDLE_INDEX_BITS) - 1)
 #define HANDLE_GENERATIONS (1u << (32 - HANDLE_INDEX_BITS))
 
-#define TAG_RIGHTS_MASK      0xffffull
-#define TAG_TYPE_SHIFT       16
-#define TAG_TYPE_MASK        0xffull
-#define TAG_GENERATION_SHIFT 32
-
 static uint64_t tag_make(uint64_t generation, enum nx_object_type type, uint32_t rights)
 {
-    return generation << TAG_GENERATION_SHIFT | (uint64_t)type << TAG_TYPE_SHIFT | rights;
+    return generation << HANDLE_TAG_GENERATION_SHIFT | (uint64_t)type << HANDLE_TAG_TYPE_SHIFT |
+           rights;
 }
 
 static uint64_t tag_generation(uint64_t tag)
 {
-    return tag >> TAG_GENERATION_SHIFT;
+    return tag >> HANDLE_TAG_GENERATION_SHIFT;
 }
 
 static enum nx_object_type tag_type(uint64_t tag)
 {
-    return (enum nx_object_type)(tag >> TAG_TYPE_SHIFT & TAG_TYPE_MASK);
+    return (enum nx_object_type)(tag >> HANDLE_TAG_TYPE_SHIFT & HANDLE_TAG_TYPE_MASK);
 }
 
 void handle_table_init(struct handle_table *table)
@@ -59,7 +55,7 @@ enum nx_status handle_lookup_any(const struct handle_table *table, uint64_t hand
         return NX_ERR_BAD_HANDLE;
     value->object = atomic_load_explicit(&slot->object, memory_order_relaxed);
     value->badge = atomic_load_explicit(&slot->badge, memory_order_relaxed);
-    value->rights = (uint32_t)(tag & TAG_RIGHTS_MASK);
+    value->rights = (uint32_t)(tag & HANDLE_TAG_RIGHTS_MASK);
     value->type = tag_type(tag);
     // The words are read before the tag is read again: a slot that changed meanwhile shows.
     atomic_thread_fence(memory_order_acquire);
@@ -154,7 +150,7 @@ static void slot_clear(struct handle_table *table, struct handle_slot *slot, uin
     uint64_t tag = atomic_load_explicit(&slot->tag, memory_order_relaxed);
     value->object = atomic_load_explicit(&slot->object, memory_order_relaxed);
     value->badge = atomic_load_explicit(&slot->badge, memory_order_relaxed);
-    value->rights = (uint32_t)(tag & TAG_RIGHTS_MASK);
+    value->rights = (uint32_t)(tag & HANDLE_TAG_RIGHTS_MASK);
     value->type = tag_type(tag);
     uint64_t generation = (tag_generation(tag) + 1) % HANDLE_GENERATIONS;
     if (generation == 0)

@@ -19,6 +19,12 @@
 #define HANDLE_CHUNK_SLOTS 128u
 #define HANDLE_CHUNKS      (NX_HANDLES_MAX / HANDLE_CHUNK_SLOTS)
 
+// The tag's fields. Type 0: the slot is free.
+#define HANDLE_TAG_RIGHTS_MASK      0xffffull
+#define HANDLE_TAG_TYPE_SHIFT       16
+#define HANDLE_TAG_TYPE_MASK        0xffull
+#define HANDLE_TAG_GENERATION_SHIFT 32
+
 struct handle_slot {
     _Atomic uint64_t tag; // generation << 32 | type << 16 | rights; type 0: free
     _Atomic(struct object *) object;
@@ -57,6 +63,26 @@ NX_MUST_CHECK enum nx_status handle_lookup_any(const struct handle_table *table,
 NX_MUST_CHECK enum nx_status handle_lookup(const struct handle_table *table, uint64_t handle,
                                            enum nx_object_type type, uint32_t rights,
                                            struct handle_value *value);
+
+// The same for fast paths, without the reason of a refusal; value->rights and type are not set.
+static inline bool handle_lookup_fast(const struct handle_table *table, uint64_t handle,
+                                      enum nx_object_type type, uint32_t right,
+                                      struct handle_value *value)
+{
+    uint32_t index = (uint32_t)handle & ((1u << HANDLE_INDEX_BITS) - 1);
+    const struct handle_slot *chunk =
+        atomic_load_explicit(&table->chunks[index / HANDLE_CHUNK_SLOTS], memory_order_acquire);
+    if (chunk == NULL)
+        return false;
+    const struct handle_slot *slot = &chunk[index % HANDLE_CHUNK_SLOTS];
+    uint64_t tag = atomic_load_explicit(&slot->tag, memory_order_acquire);
+    value->object = atomic_load_explicit(&slot->object, memory_order_relaxed);
+    value->badge = atomic_load_explicit(&slot->badge, memory_order_relaxed);
+    atomic_thread_fence(memory_order_acquire);
+    return tag >> HANDLE_TAG_GENERATION_SHIFT == handle >> HANDLE_INDEX_BITS &&
+           (tag >> HANDLE_TAG_TYPE_SHIFT & HANDLE_TAG_TYPE_MASK) == (uint64_t)type &&
+           (tag & right) != 0 && atomic_load_explicit(&slot->tag, memory_order_relaxed) == tag;
+}
 
 // Puts a value into a free slot of `process`'s table and takes a new reference on its object.
 // Errors: NX_ERR_NO_MEMORY (table full or budget), NX_ERR_BAD_HANDLE (the object is retired

@@ -37,6 +37,21 @@ void object_discard(struct object *object);
 
 // Takes a reference; the caller has or can prove another one.
 void object_acquire(struct object *object);
+// The same two for fast paths.
+static inline void object_acquire_fast(struct object *object)
+{
+    atomic_fetch_add_explicit(&object->references, 1, memory_order_relaxed);
+}
+
+void object_retire(struct object *object);
+
+static inline void object_release_fast(struct object *object)
+{
+    // Release: everything done through this reference is visible to whoever destroys the object.
+    if (atomic_fetch_sub_explicit(&object->references, 1, memory_order_acq_rel) == 1)
+        object_retire(object);
+}
+
 // Takes a reference unless the object is already retired: for pointers from a lookup.
 NX_MUST_CHECK bool object_try_acquire(struct object *object);
 // Drops a reference; the last one retires the object. Takes no lock.

@@ -177,12 +177,6 @@ void reclaim_rest_end(struct hart *hart)
     atomic_thread_fence(memory_order_seq_cst);
 }
 
-void reclaim_pass(struct hart *hart)
-{
-    uint64_t passes = atomic_load_explicit(&hart->quiescent_passes, memory_order_relaxed);
-    atomic_store_explicit(&hart->quiescent_passes, passes + 1, memory_order_release);
-}
-
 uint64_t reclaim_retired_count(void)
 {
     uint64_t sum = 0;

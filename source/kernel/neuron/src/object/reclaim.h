@@ -19,6 +19,7 @@
 #ifndef NEURON_RECLAIM_H
 #define NEURON_RECLAIM_H
 
+#include "core/hart.h"
 #include "core/types.h"
 
 struct hart;
@@ -41,7 +42,12 @@ void reclaim_nudge(void);
 void reclaim_rest_begin(struct hart *hart);
 void reclaim_rest_end(struct hart *hart);
 // Where the kernel is left for user mode.
-void reclaim_pass(struct hart *hart);
+static inline void reclaim_pass(struct hart *hart)
+{
+    uint64_t passes = atomic_load_explicit(&hart->quiescent_passes, memory_order_relaxed);
+    // Release: the hart's uses of what it found come before. Pairs with lagging_harts.
+    atomic_store_explicit(&hart->quiescent_passes, passes + 1, memory_order_release);
+}
 
 uint64_t reclaim_retired_count(void);
 uint64_t reclaim_done_count(void);

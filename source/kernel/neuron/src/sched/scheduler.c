@@ -110,18 +110,8 @@ static void account(struct hart *hart, struct thread *thread)
 
 void scheduler_switch_to(struct thread *next)
 {
-    struct hart *hart = hart_self();
-    struct address_space *space = &next->process->space;
     thread_set_state(next, THREAD_RUNNING);
-    next->home = hart->index.value;
-    hart->current = next;
-    hart->switches++;
-    atomic_store_explicit(&hart->running_class, class_of(next), memory_order_relaxed);
-    if (hart->space != space) {
-        hart->space = space;
-        address_space_activate(space, hart);
-    }
-    arch_thread_switch(NULL, next);
+    scheduler_dispatch(hart_self(), NULL, next);
 }
 
 static struct thread *steal(struct hart *hart)
@@ -212,12 +202,6 @@ static struct thread *idle_until_work(struct hart *hart)
             hart_leave_now();
     }
     return thread;
-}
-
-bool scheduler_has_more_urgent(const struct hart *hart, const struct thread *thread)
-{
-    uint32_t bitmap = atomic_load_explicit(&hart->run_queue.bitmap, memory_order_relaxed);
-    return bitmap >> (class_of(thread) + 1) != 0;
 }
 
 void scheduler_run_next(void)

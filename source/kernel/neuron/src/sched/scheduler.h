@@ -13,7 +13,12 @@
 #ifndef NEURON_SCHEDULER_H
 #define NEURON_SCHEDULER_H
 
+#include "arch_inline.h"
+#include "core/hart.h"
 #include "core/types.h"
+#include "mm/address_space.h"
+#include "object/process.h"
+#include "sched/thread.h"
 
 struct hart;
 struct thread;
@@ -25,6 +30,25 @@ void scheduler_make_ready(struct thread *thread);
 // Runs `next`, which the caller owns, on this hart in place of the current thread, which the caller
 // has already given away (it waits, is queued or dead).
 void scheduler_switch_to(struct thread *next);
+
+// The switch itself: `next` is RUNNING and owned by this hart; `previous` ran last, or NULL for
+// "any".
+static inline void scheduler_dispatch(struct hart *hart, struct thread *previous,
+                                      struct thread *next)
+{
+    struct address_space *space = &next->process->space;
+    next->home = hart->index.value;
+    hart->current = next;
+    hart->switches++;
+    atomic_store_explicit(&hart->running_class,
+                          atomic_load_explicit(&next->class, memory_order_relaxed),
+                          memory_order_relaxed);
+    if (hart->space != space) {
+        hart->space = space;
+        address_space_activate(space, hart);
+    }
+    arch_thread_switch(previous, next);
+}
 
 // Chooses and switches to the next thread after the current one was given away; idles until there
 // is one.
@@ -45,7 +69,11 @@ void scheduler_timer_interrupt(void);
 bool scheduler_may_run(const struct thread *thread, uint32_t hart_bit);
 
 // Whether this hart's queue holds a thread of a higher class than `thread`; a hint, without a lock.
-bool scheduler_has_more_urgent(const struct hart *hart, const struct thread *thread);
+static inline bool scheduler_has_more_urgent(const struct hart *hart, const struct thread *thread)
+{
+    uint32_t bitmap = atomic_load_explicit(&hart->run_queue.bitmap, memory_order_relaxed);
+    return bitmap >> (atomic_load_explicit(&thread->class, memory_order_relaxed) + 1) != 0;
+}
 
 // Moves all threads of a queue whose hart is no longer online to other harts.
 void scheduler_evacuate(struct hart *hart);

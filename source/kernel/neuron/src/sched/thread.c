@@ -23,14 +23,7 @@ void thread_set_state(struct thread *thread, enum thread_state state)
 
 void thread_begin_wait(struct thread *thread, enum thread_state state, struct object *object)
 {
-    uint64_t wait = atomic_load_explicit(&thread->wait, memory_order_relaxed);
-    uint64_t sequence = thread_sequence_of(wait) + 1;
-    atomic_store_explicit(&thread->waiting_on, object, memory_order_relaxed);
-    // Sequentially consistent: published before the waiter's re-check of `pending` or of a bound
-    // notification's bits. Pairs with the setting of those before a waker reads this word. Release
-    // is implied: a claimer sees the frame and everything else of the thread.
-    atomic_store_explicit(&thread->wait, sequence << THREAD_SEQUENCE_SHIFT | (uint64_t)state,
-                          memory_order_seq_cst);
+    (void)thread_begin_wait_fast(thread, state, object);
 }
 
 void thread_recheck_kill(struct thread *thread)
@@ -39,15 +32,6 @@ void thread_recheck_kill(struct thread *thread)
         return;
     uint64_t wait = atomic_load_explicit(&thread->wait, memory_order_relaxed);
     (void)thread_cancel(thread, thread_sequence_of(wait), NX_ERR_CANCELLED);
-}
-
-bool thread_claim(struct thread *thread, enum thread_state state, uint64_t sequence)
-{
-    uint64_t expected = sequence << THREAD_SEQUENCE_SHIFT | (uint64_t)state;
-    uint64_t claimed = sequence << THREAD_SEQUENCE_SHIFT | (uint64_t)THREAD_RUNNABLE;
-    // Acquire: the claimer sees all that the thread did before it published its wait.
-    return atomic_compare_exchange_strong_explicit(&thread->wait, &expected, claimed,
-                                                   memory_order_acquire, memory_order_relaxed);
 }
 
 enum nx_status thread_create(struct process *process, vaddr_t entry, uint64_t stack,

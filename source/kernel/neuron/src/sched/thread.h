@@ -108,12 +108,35 @@ void thread_set_state(struct thread *thread, enum thread_state state);
 // Begins a new wait: advances the sequence and publishes the state. Owner only; under the object's
 // lock where the state has one.
 void thread_begin_wait(struct thread *thread, enum thread_state state, struct object *object);
+// The same for fast paths; returns the wait's sequence.
+static inline uint64_t thread_begin_wait_fast(struct thread *thread, enum thread_state state,
+                                              struct object *object)
+{
+    uint64_t wait = atomic_load_explicit(&thread->wait, memory_order_relaxed);
+    uint64_t sequence = thread_sequence_of(wait) + 1;
+    atomic_store_explicit(&thread->waiting_on, object, memory_order_relaxed);
+    // Sequentially consistent: published before the waiter's re-check of `pending` or of a bound
+    // notification's bits. Pairs with the setting of those before a waker reads this word. Release
+    // is implied: a claimer sees the frame and everything else of the thread.
+    atomic_store_explicit(&thread->wait, sequence << THREAD_SEQUENCE_SHIFT | (uint64_t)state,
+                          memory_order_seq_cst);
+    return sequence;
+}
+
 // After thread_begin_wait and after the object's lock is dropped: ends the wait again if the thread
 // was killed meanwhile.
 void thread_recheck_kill(struct thread *thread);
 // Moves AWAITING_REPLY or SLEEPING with this sequence to RUNNABLE; true: the caller owns the
 // thread.
-NX_MUST_CHECK bool thread_claim(struct thread *thread, enum thread_state state, uint64_t sequence);
+NX_MUST_CHECK static inline bool thread_claim(struct thread *thread, enum thread_state state,
+                                              uint64_t sequence)
+{
+    uint64_t expected = sequence << THREAD_SEQUENCE_SHIFT | (uint64_t)state;
+    uint64_t claimed = sequence << THREAD_SEQUENCE_SHIFT | (uint64_t)THREAD_RUNNABLE;
+    // Acquire: the claimer sees all that the thread did before it published its wait.
+    return atomic_compare_exchange_strong_explicit(&thread->wait, &expected, claimed,
+                                                   memory_order_acquire, memory_order_relaxed);
+}
 
 // A thread of `process`, NEW, with its message page at `page_offset` of `page_memory`. Errors:
 // NX_ERR_NO_MEMORY, NX_ERR_BAD_STATE, and those of memory_page_pointer.
