@@ -121,35 +121,63 @@ static enum nx_status package_entry_copy(const struct capnp_list *list, uint32_t
     return NX_OK;
 }
 
+// A cookie of ours is the service's own, and in the top byte how many entries of the answer to it
+// the caller has had already.
+#define COOKIE_SKIP_SHIFT 56u
+#define COOKIE_MASK       ((1ull << COOKIE_SKIP_SHIFT) - 1)
+#define COOKIE_SKIP_MAX   255u
+
+// Takes what fits of an answer, from entry `skip` on.
+static enum nx_status package_list_take(const struct package_call *call, uint64_t skip,
+                                        struct nx_package_entry *entries, uint32_t capacity,
+                                        uint32_t *count, uint32_t *total)
+{
+    struct capnp_list list;
+    enum nx_status status = package_fs_response_list_entries(&call->response, &list);
+    if (status != NX_OK) {
+        return status;
+    }
+    if (list.count > COOKIE_SKIP_MAX || skip > list.count) {
+        return NX_ERR_BAD_FORMAT;
+    }
+    uint32_t left = list.count - (uint32_t)skip;
+    *total = list.count;
+    *count = left < capacity ? left : capacity;
+    for (uint32_t i = 0; status == NX_OK && i < *count; i++) {
+        status = package_entry_copy(&list, (uint32_t)skip + i, &entries[i]);
+    }
+    return status;
+}
+
 enum nx_status nx_package_list(const char *path, uint64_t *cookie, struct nx_package_entry *entries,
                                uint32_t capacity, uint32_t *count, bool *done)
 {
     struct package_call call = {0};
-    struct capnp_list list;
+    uint64_t skip = *cookie >> COOKIE_SKIP_SHIFT;
     enum nx_status status;
     do {
         status = package_path_begin(&call, PACKAGE_FS_REQUEST_LIST, path);
         if (status != NX_OK) {
             return status;
         }
-        package_fs_request_set_list_cookie(&call.request, *cookie);
+        package_fs_request_set_list_cookie(&call.request, *cookie & COOKIE_MASK);
         status = package_call_finish(&call, PACKAGE_FS_RESPONSE_LIST);
     } while (nx_retry_again(&call.retry));
+    uint32_t total = 0;
     if (status == NX_OK) {
-        status = package_fs_response_list_entries(&call.response, &list);
+        status = package_list_take(&call, skip, entries, capacity, count, &total);
     }
-    if (status == NX_OK && list.count > capacity) {
-        status = NX_ERR_TOO_LARGE;
+    if (status != NX_OK) {
+        return status;
     }
-    for (uint32_t i = 0; status == NX_OK && i < list.count; i++) {
-        status = package_entry_copy(&list, i, &entries[i]);
+    if (skip + *count < total) {
+        *cookie = (*cookie & COOKIE_MASK) | (skip + *count) << COOKIE_SKIP_SHIFT;
+        *done = false;
+        return NX_OK;
     }
-    if (status == NX_OK) {
-        *count = list.count;
-        *cookie = package_fs_response_list_next_cookie(&call.response);
-        *done = package_fs_response_list_done(&call.response);
-    }
-    return status;
+    *cookie = package_fs_response_list_next_cookie(&call.response);
+    *done = package_fs_response_list_done(&call.response);
+    return *cookie <= COOKIE_MASK ? NX_OK : NX_ERR_BAD_FORMAT;
 }
 
 enum nx_status nx_package_read_link(const char *path, char *target, size_t size)

@@ -17,6 +17,9 @@
 #define NX_PACKAGE_PATH_MAX 800u // characters, without the scheme
 #define NX_PACKAGE_NAME_MAX 255u // characters of one entry's name
 
+// Entries that one answer to a list request can hold: those with names of a few characters.
+#define NX_PACKAGE_LIST_BATCH 28u
+
 enum nx_package_type {
     NX_PACKAGE_UNKNOWN = 0,
     NX_PACKAGE_REGULAR = 1,
@@ -84,7 +87,8 @@ NX_MUST_CHECK enum nx_status nx_package_memory(struct nx_package_file *file, nx_
 NX_MUST_CHECK enum nx_status nx_package_stat(const char *path, struct nx_package_facts *facts);
 
 // Lists a directory from *cookie (0: its start) into at most `capacity` entries; *cookie is where
-// to go on, *done whether that was all.
+// to go on, *done whether that was all. A capacity of NX_PACKAGE_LIST_BATCH takes any answer of the
+// service whole; a smaller one has it sent again for the rest.
 NX_MUST_CHECK enum nx_status nx_package_list(const char *path, uint64_t *cookie,
                                              struct nx_package_entry *entries, uint32_t capacity,
                                              uint32_t *count, bool *done);

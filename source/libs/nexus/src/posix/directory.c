@@ -5,9 +5,6 @@
 #include <errno.h>
 #include <stdlib.h>
 
-// As many entries as one answer of packagefsd can hold: names of one character, packed.
-#define BATCH_ENTRIES 40u
-
 struct nx_directory {
     char *path;
     uint64_t cookie;
@@ -15,15 +12,15 @@ struct nx_directory {
     uint32_t count;    // entries of the batch
     uint32_t position; // the next of them
     struct dirent current;
-    struct nx_package_entry batch[BATCH_ENTRIES];
+    struct nx_package_entry batch[NX_PACKAGE_LIST_BATCH];
 };
 
 static enum nx_status directory_refill(DIR *directory)
 {
     directory->position = 0;
     directory->count = 0;
-    return nx_package_list(directory->path, &directory->cookie, directory->batch, BATCH_ENTRIES,
-                           &directory->count, &directory->done);
+    return nx_package_list(directory->path, &directory->cookie, directory->batch,
+                           NX_PACKAGE_LIST_BATCH, &directory->count, &directory->done);
 }
 
 DIR *opendir(const char *path)
