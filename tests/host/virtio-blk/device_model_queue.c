@@ -5,9 +5,9 @@
 
 #include <string.h>
 
+// Where the device finds a bus address; NULL, and a complaint, when that is not its memory.
 static uint8_t *reach(struct device_model *model, uint64_t bus, uint64_t length)
 {
-    static uint8_t nowhere[1 << 18];
     for (size_t slot = 0; slot < sizeof(model->memory) / sizeof(model->memory[0]); slot++) {
         uint64_t offset = bus - model->memory[slot].bus;
         if (bus >= model->memory[slot].bus && offset < model->memory[slot].length &&
@@ -17,14 +17,14 @@ static uint8_t *reach(struct device_model *model, uint64_t bus, uint64_t length)
     }
     model_complain(model, "DMA to unmapped %#llx+%#llx", (unsigned long long)bus,
                    (unsigned long long)length);
-    return nowhere;
+    return NULL;
 }
 
 static uint64_t load(struct device_model *model, uint64_t bus, unsigned int bytes)
 {
     const uint8_t *from = reach(model, bus, bytes);
     uint64_t value = 0;
-    for (unsigned int index = 0; index < bytes; index++) {
+    for (unsigned int index = 0; from != NULL && index < bytes; index++) {
         value |= (uint64_t)from[index] << (8 * index);
     }
     return value;
@@ -33,7 +33,7 @@ static uint64_t load(struct device_model *model, uint64_t bus, unsigned int byte
 static void store(struct device_model *model, uint64_t bus, uint64_t value, unsigned int bytes)
 {
     uint8_t *to = reach(model, bus, bytes);
-    for (unsigned int index = 0; index < bytes; index++) {
+    for (unsigned int index = 0; to != NULL && index < bytes; index++) {
         to[index] = (uint8_t)(value >> (8 * index));
     }
 }
@@ -215,6 +215,9 @@ static void data_fill(struct device_model *model, const struct model_request *re
     for (uint32_t index = 0; index < request->segment_count; index++) {
         uint64_t length = request->segments[index].length;
         uint8_t *to = reach(model, request->segments[index].address, length);
+        if (to == NULL) {
+            continue;
+        }
         for (uint64_t offset = 0; offset + 8 <= length; offset += 8, done += 8) {
             uint64_t word = device_model_word(request->sector + done / 512, done % 512 / 8);
             memcpy(to + offset, &word, 8);

@@ -73,6 +73,7 @@ void arena_poison(struct bench *bench);
                         virtio_blk_fault_name(expected))
 
 // The groups of checks; each returns the number of failed ones.
+int run_virtqueue(void);
 int run_reads(void);
 int run_refusals(void);
 int run_hostile(void);

@@ -236,6 +236,8 @@ static void attach_case_run(const struct attach_case *row, uint32_t version)
     bool untouchable =
         row->lie.kind != REGISTER_HONEST && row->lie.first_read == 0 && row->lie.offset <= 0x008;
     if (untouchable) {
+        assert_int_equal(bench->device.state, VIRTIO_BLK_STOPPED);
+        assert_status(virtio_blk_reset(&bench->device, bench->now), NX_ERR_BAD_STATE);
         assert_int_equal(bench->model.writes, 0); // who knows what would have been written to
     }
 

@@ -521,6 +521,44 @@ static void test_a_completion_without_interrupt_is_rescued_at_the_deadline(void 
     bench_destroy(bench);
 }
 
+static void test_a_lost_interrupt_in_the_middle_of_a_split_read_is_rescued(void **state)
+{
+    (void)state;
+    struct bench *bench = bench_create(2);
+    struct read read;
+    bench->model.seg_max = 16; // two parts
+    bench->model.used_lie.kind = USED_NO_INTERRUPT;
+    assert_status(bench_attach(bench), NX_OK);
+    read_prepare_scattered(&read, 0, 256, 32);
+    read.request.timeout_ns = 2 * READ_TIMEOUT;
+    read_submit(bench, &read);
+    virtio_blk_kick(&bench->device);
+    device_model_complete_all(&bench->model);
+    struct read other; // its deadline is what makes the service look
+    read_prepare(&other, 0, 8, 0);
+    read_submit(bench, &other);
+    assert_status(virtio_blk_expire(&bench->device, bench->now + READ_TIMEOUT), NX_ERR_TIMED_OUT);
+    assert_int_equal(bench->model.fetched, 3); // the second part was kicked
+    assert_int_equal(bench->device.counters.rescued, 1);
+    assert_status(virtio_blk_reset(&bench->device, bench->now), NX_OK);
+    bench_collect(bench);
+    assert_status(other.request.status, NX_ERR_TIMED_OUT);
+    assert_status(read.request.status, NX_ERR_CANCELLED);
+    bench_destroy(bench);
+}
+
+static void test_a_clock_near_its_end_does_not_cut_a_reset_short(void **state)
+{
+    (void)state;
+    struct bench *bench = bench_ready(2);
+    bench->model.reset_delay = 3;
+    assert_status(virtio_blk_reset(&bench->device, UINT64_MAX - 10), NX_ERR_BUSY);
+    assert_status(virtio_blk_advance(&bench->device, UINT64_MAX - 5), NX_ERR_BUSY);
+    assert_status(virtio_blk_advance(&bench->device, UINT64_MAX - 4), NX_ERR_BUSY);
+    assert_status(virtio_blk_advance(&bench->device, UINT64_MAX - 3), NX_OK);
+    bench_destroy(bench);
+}
+
 int run_reads(void)
 {
     const struct CMUnitTest tests[] = {
@@ -546,6 +584,8 @@ int run_reads(void)
         cmocka_unit_test(test_stop_leaves_the_device_reset_and_attach_starts_it_again),
         cmocka_unit_test(test_a_time_out_names_the_overdue_and_spares_the_others),
         cmocka_unit_test(test_a_completion_without_interrupt_is_rescued_at_the_deadline),
+        cmocka_unit_test(test_a_lost_interrupt_in_the_middle_of_a_split_read_is_rescued),
+        cmocka_unit_test(test_a_clock_near_its_end_does_not_cut_a_reset_short),
     };
     return cmocka_run_group_tests_name("virtio-blk reads", tests, NULL, NULL);
 }

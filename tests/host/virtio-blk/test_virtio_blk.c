@@ -4,7 +4,8 @@
 
 int main(void)
 {
-    int failed = run_reads();
+    int failed = run_virtqueue();
+    failed += run_reads();
     failed += run_refusals();
     failed += run_hostile();
     failed += run_hostile_behaviour();
