@@ -97,7 +97,18 @@ fi
 
 case ${ICOUNT:-0} in
 0) ;;
-1) set -- -icount shift=0,sleep=off -rtc base=2000-01-01,clock=vm "$@" ;;
+1)
+    set -- -icount shift=0,sleep=off -rtc base=2000-01-01,clock=vm "$@"
+    # QEMU before 8.0 can starve a hart; tools/qemu-fair-icount/ says why and what against it.
+    fair=$build/tools/qemu-fair-icount/fair-icount.so
+    case $SMP:$(qemu-system-riscv64 --version) in
+    1:*) ;;
+    *'version 7.'*)
+        need_file 'QEMU plugin' "$fair"
+        set -- -plugin "$(escape "$fair")" "$@"
+        ;;
+    esac
+    ;;
 *) refuse "ICOUNT=$ICOUNT: use 1 or leave it unset" ;;
 esac
 

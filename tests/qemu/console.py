@@ -21,6 +21,7 @@ PROMPT = r"nx> "
 # What a terminal would act on instead of showing: the line editor's cursor and erase sequences.
 CONTROL_SEQUENCE = re.compile(r"\x1b\[[0-9;]*[A-Za-z]|\r")
 COMMAND_SECONDS = 20
+QUIET_SECONDS = 0.2
 UP = "\x1b[A"
 BACKSPACE = "\x7f"
 TAB = "\t"
@@ -65,8 +66,19 @@ class Session:
             raise ConsoleFailure(f"exit: QEMU ended while waiting for {what}") from None
         return CONTROL_SEQUENCE.sub("", self.child.before)
 
+    def settle(self) -> None:
+        """Read until the machine is quiet: a kernel line makes the editor draw its prompt again."""
+        while True:
+            try:
+                self.child.read_nonblocking(size=4096, timeout=QUIET_SECONDS)
+            except pexpect.TIMEOUT:
+                return
+            except pexpect.EOF:
+                raise ConsoleFailure("exit: QEMU ended at the prompt") from None
+
     def command(self, keys: str) -> str:
         """Type `keys` and Enter; return what appeared until the next prompt, the typed line included."""
+        self.settle()
         self.child.send(keys + "\r")
         # The editor may draw its prompt again while keys arrive; a new one follows a line end.
         return self.wait_for(r"\n(?:\x1b\[[0-9;]*[A-Za-z]|\r)*" + PROMPT, f"the prompt after: {keys!r}")
