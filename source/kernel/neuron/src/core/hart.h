@@ -62,7 +62,7 @@ struct hart {
     uint64_t ticks;
     uint64_t idle_time;
     uint64_t online_since;
-    uint64_t idle_since;
+    uint64_t idle_since; // time counter when the present wfi began, 0: awake
     uint64_t switches;
     uint64_t steals;
     uint64_t interrupts;

@@ -190,11 +190,12 @@ static struct thread *idle_until_work(struct hart *hart)
             break;
         update_timer(hart);
         if (!more) {
-            uint64_t start = arch_time();
+            hart->idle_since = arch_time();
             reclaim_rest_begin(hart);
             arch_wait_for_interrupt();
             reclaim_rest_end(hart);
-            hart->idle_time += arch_time() - start;
+            hart->idle_time += arch_time() - hart->idle_since;
+            hart->idle_since = 0;
         }
         interrupts_handle_pending();
         log_signal_reader();

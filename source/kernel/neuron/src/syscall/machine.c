@@ -153,13 +153,17 @@ static enum nx_status describe_hart(uint64_t index, void *buffer, size_t *size)
         return NX_ERR_NOT_FOUND;
     const struct hart *hart = &harts[index];
     uint32_t state = atomic_load_explicit(&hart->state, memory_order_relaxed);
+    // A hart that sleeps now has not booked this sleep yet.
+    uint64_t now = arch_time();
+    uint64_t since = hart->idle_since;
+    uint64_t sleeping = since != 0 && since < now ? now - since : 0;
     struct nx_info_hart record = {
         .hart_id = hart->id.value,
         .state = state,
         .run_queue_length = atomic_load_explicit(&hart->run_queue.length, memory_order_relaxed),
         .ticks = hart->ticks,
-        .idle_time = hart->idle_time,
-        .online_time = state == NX_HART_ONLINE ? arch_time() - hart->online_since : 0,
+        .idle_time = hart->idle_time + sleeping,
+        .online_time = state == NX_HART_ONLINE ? now - hart->online_since : 0,
         .ipi_requested = hart->ipi.requested,
         .ipi_coalesced = hart->ipi.coalesced,
         .ipi_sent = hart->ipi.sent,
