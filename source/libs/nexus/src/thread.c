@@ -21,12 +21,16 @@
 
 _Static_assert(NX_THREADS_MAX <= 64, "one bit a place");
 
-// What a new thread needs, at the lowest address of its TLS part's page; consumed by thread_main.
+// What a new thread needs, at the lowest address of its TLS part's page; consumed by
+// nx_thread_main.
 struct thread_record {
     void (*entry)(void *);
     void *argument;
     struct nx_message_page *page;
 };
+
+void nx_thread_entry(void); // start.S: sets gp and goes on with nx_thread_main
+void nx_thread_main(struct thread_record *record) __attribute__((noreturn));
 
 static _Atomic uint64_t places_used;
 
@@ -52,7 +56,7 @@ static void place_release(uint32_t slot)
     atomic_fetch_and_explicit(&places_used, ~(1ull << slot), memory_order_release);
 }
 
-__attribute__((noreturn)) static void thread_main(struct thread_record *record)
+void nx_thread_main(struct thread_record *record)
 {
     nx_thread_page = record->page;
     record->entry(record->argument);
@@ -120,7 +124,7 @@ static enum nx_status thread_build(const struct thread_layout *layout, void (*en
         (struct thread_record){entry, argument, (struct nx_message_page *)(base + layout->page)};
     nx_tls_initialise((void *)(base + layout->tls));
     struct nx_thread_setup setup = {
-        .entry = (uint64_t)thread_main,
+        .entry = (uint64_t)nx_thread_entry,
         .stack_pointer = (uint64_t)record,
         .argument = (uint64_t)record,
         .thread_pointer = base + layout->tls,
