@@ -7,8 +7,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#define ENTRIES_AT_ONCE 4u
-
 enum nx_status file_view_open(const char *path, struct file_view *view)
 {
     void *bytes = NULL;
@@ -68,12 +66,13 @@ static void entry_show(struct invocation *invocation, const struct nx_package_en
 int list_run(struct invocation *invocation)
 {
     const char *path = invocation->arguments[0];
-    struct nx_package_entry entries[ENTRIES_AT_ONCE];
+    static struct nx_package_entry entries[NX_PACKAGE_LIST_BATCH];
     uint64_t cookie = 0;
     uint32_t count = 0;
     bool done = false;
 
-    enum nx_status status = nx_package_list(path, &cookie, entries, ENTRIES_AT_ONCE, &count, &done);
+    enum nx_status status =
+        nx_package_list(path, &cookie, entries, NX_PACKAGE_LIST_BATCH, &count, &done);
     if (status != NX_OK) {
         return command_failed(invocation, path, status);
     }
@@ -88,7 +87,7 @@ int list_run(struct invocation *invocation)
             break;
         }
         count = 0;
-        status = nx_package_list(path, &cookie, entries, ENTRIES_AT_ONCE, &count, &done);
+        status = nx_package_list(path, &cookie, entries, NX_PACKAGE_LIST_BATCH, &count, &done);
     }
     if (invocation->json) {
         json_end(invocation->out);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define SELFTEST_PATH "pkg://bin/selftest-client"
+#define BUDGET_PAGES  1024u // 4 MiB of nx's own budget, for as long as the program exists
 
 // What a program from a package gets: its output, its files, and no hold on the machine.
 static const struct {
@@ -50,6 +51,7 @@ static enum nx_status program_wait(const char *path, const char *const *words, s
         .argument_count = (uint32_t)count,
         .grants = grants,
         .grant_count = grants_collect(grants),
+        .budget_pages = BUDGET_PAGES,
         .highest_class = NX_CLASS_NORMAL,
     };
 
