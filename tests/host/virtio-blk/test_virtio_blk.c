@@ -6,6 +6,7 @@ int main(void)
 {
     int failed = run_virtqueue();
     failed += run_reads();
+    failed += run_life_cycle();
     failed += run_refusals();
     failed += run_hostile();
     failed += run_hostile_behaviour();
