@@ -6,8 +6,8 @@
 #include "nexus/registry.h"
 
 #define RETRY_DELAY_FIRST NX_MILLISECOND
-#define RETRY_DOUBLINGS   8u  // up to 256 ms between attempts
-#define RETRY_ATTEMPTS    48u // about ten seconds in all
+#define RETRY_DOUBLINGS   5u // up to 32 ms between attempts: callers of a dead service queue anyway
+#define RETRY_ATTEMPTS    320u // about ten seconds in all
 
 // ---- Serving ------------------------------------------------------------------------------------
 
