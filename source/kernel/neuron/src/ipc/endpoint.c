@@ -114,8 +114,10 @@ static enum nx_status send_current(struct endpoint *endpoint, uint64_t deadline)
         scheduler_make_ready(receiver);
         return status;
     }
-    if (deadline != ARCH_TIMER_NEVER)
+    if (deadline != ARCH_TIMER_NEVER) {
         timer_start(current, deadline);
+        timer_rearm();
+    }
     // The sequence that thread_begin_wait gives; set before anybody can end the wait.
     receiver->caller_sequence =
         thread_sequence_of(atomic_load_explicit(&current->wait, memory_order_relaxed)) + 1;

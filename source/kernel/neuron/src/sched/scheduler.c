@@ -8,6 +8,7 @@
 #include "core/interrupts.h"
 #include "core/log.h"
 #include "core/panic.h"
+#include "fault_injection.h"
 #include "object/process.h"
 #include "object/reclaim.h"
 #include "sched/thread.h"
@@ -261,6 +262,7 @@ static void count_tick(struct hart *hart, uint64_t now)
 {
     uint64_t period = timer_ticks_from_nanoseconds(TIMER_TICK_NANOSECONDS);
     hart->ticks++;
+    fault_injection_on_tick(hart->index);
     if (hart->ticks == TIMER_PROOF_TICKS)
         log_line("neuron: hart%u tick n=%u", hart->index.value, TIMER_PROOF_TICKS);
     hart->tick_deadline = now + period;

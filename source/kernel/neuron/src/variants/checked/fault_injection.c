@@ -3,22 +3,36 @@
 #include "fault_injection.h"
 
 #include "core/machine.h"
+#include "core/panic.h"
 #include <string.h>
+
+#define NO_HART NX_HARTS_MAX
 
 // Constant after fault_injection_init.
 static bool suppress_ipi;
-static uint32_t masked_timer_hart = NX_HARTS_MAX; // NX_HARTS_MAX: none
+static uint32_t masked_timer_hart = NO_HART;
+static uint32_t panicking_hart = NO_HART;
+static uint32_t overflowing_hart = NO_HART;
+
+// The hart of "name:N", or NO_HART when the value is something else.
+static uint32_t hart_of(const char *value, const char *name)
+{
+    size_t length = strlen(name);
+    if (strncmp(value, name, length) != 0 || value[length] != ':')
+        return NO_HART;
+    char digit = value[length + 1];
+    return digit >= '0' && digit < '0' + (char)NX_HARTS_MAX ? (uint32_t)(digit - '0') : NO_HART;
+}
 
 void fault_injection_init(void)
 {
-    static const char mask_timer[] = "mask-timer:";
     char value[32];
     if (!machine_option("neuron.fault", value, sizeof(value)))
         return;
     suppress_ipi = strcmp(value, "suppress-ipi") == 0;
-    size_t prefix = sizeof(mask_timer) - 1;
-    if (strncmp(value, mask_timer, prefix) == 0 && value[prefix] >= '0' && value[prefix] <= '3')
-        masked_timer_hart = (uint32_t)(value[prefix] - '0');
+    masked_timer_hart = hart_of(value, "mask-timer");
+    panicking_hart = hart_of(value, "panic");
+    overflowing_hart = hart_of(value, "stack-overflow");
 }
 
 bool fault_injection_suppresses_ipi(void)
@@ -29,4 +43,24 @@ bool fault_injection_suppresses_ipi(void)
 bool fault_injection_masks_timer(struct hart_index hart)
 {
     return hart.value == masked_timer_hart;
+}
+
+// Uses a part of the stack in each call; the sum keeps the compiler from making it a loop.
+static uint64_t use_stack(volatile uint64_t *depth)
+{
+    volatile uint64_t frame[32];
+    frame[0] = ++*depth;
+    if (frame[0] == UINT64_MAX)
+        return 0;
+    return use_stack(depth) + frame[0];
+}
+
+void fault_injection_on_tick(struct hart_index hart)
+{
+    if (hart.value == panicking_hart)
+        panic("injected by neuron.fault");
+    if (hart.value == overflowing_hart) {
+        volatile uint64_t depth = 0;
+        panic("the stack did not overflow: %lu", use_stack(&depth));
+    }
 }

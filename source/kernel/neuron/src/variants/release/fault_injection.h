@@ -20,4 +20,9 @@ static inline bool fault_injection_masks_timer(struct hart_index hart)
     return false;
 }
 
+static inline void fault_injection_on_tick(struct hart_index hart)
+{
+    (void)hart;
+}
+
 #endif
