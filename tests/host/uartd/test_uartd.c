@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Tests of uartd's rules: who prints when, who gets the input, and what becomes of bad requests.
+#include "uart.capnp.h"
 #include "world.h"
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The world around uartd in host tests: see world.h.
 #include "world.h"
+#include "uart.capnp.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>

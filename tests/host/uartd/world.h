@@ -7,13 +7,14 @@
 #define TESTS_UARTD_WORLD_H
 
 #include "../console/terminal.h"
-#include "uart.capnp.h"
 #include "uartd.h"
 
 #define OUTPUT_MAX   262144u
 #define ANSWERS_MAX  512u
 #define FIFO_BYTES   16u
 #define NOT_ANSWERED 0xffffu
+
+struct uart_report_reader; // uart.capnp.h
 
 struct answer {
     enum nx_status transport; // register word 0
