@@ -99,13 +99,12 @@ case ${ICOUNT:-0} in
 0) ;;
 1)
     set -- -icount shift=0,sleep=off -rtc base=2000-01-01,clock=vm "$@"
-    # QEMU before 8.0 can starve a hart; tools/qemu-fair-icount/ says why and what against it.
-    fair=$build/tools/qemu-fair-icount/fair-icount.so
-    case $SMP:$(qemu-system-riscv64 --version) in
-    1:*) ;;
+    # tools/qemu-icount/ says what QEMU 7 lacks: turns for every hart, disk reads in virtual time.
+    plugin=$build/tools/qemu-icount/deterministic-icount.so
+    case $(qemu-system-riscv64 --version) in
     *'version 7.'*)
-        need_file 'QEMU plugin' "$fair"
-        set -- -plugin "$(escape "$fair")" "$@"
+        need_file 'QEMU plugin' "$plugin"
+        set -- -plugin "$(escape "$plugin")" "$@"
         ;;
     esac
     ;;
