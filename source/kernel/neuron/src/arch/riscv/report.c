@@ -101,11 +101,34 @@ static void print_registers(print_function *print, const struct trap_report *tra
     }
 }
 
+// The registers as they are now, for a panic that no trap led to. Those that the caller may change
+// hold what the way here left in them.
+static void capture_registers(struct trap_report *report)
+{
+    __asm__ volatile(".irp n, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16\n"
+                     "sd x\\n, 8 * \\n(%0)\n"
+                     ".endr\n"
+                     ".irp n, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31\n"
+                     "sd x\\n, 8 * \\n(%0)\n"
+                     ".endr"
+                     :
+                     : "r"(report->x)
+                     : "memory");
+    report->x[FRAME_PC] = (uint64_t)__builtin_return_address(0);
+    report->cause = csr_read(scause);
+    report->value = csr_read(stval);
+    report->status = csr_read(sstatus);
+}
+
 void arch_panic_report(print_function *print)
 {
     const struct arch_hart *arch = arch_hart_of(arch_hart_self());
 
     if (arch->trap_depth == 0) {
+        struct trap_report here = {0};
+
+        capture_registers(&here);
+        print_registers(print, &here);
         arch_backtrace((uint64_t)__builtin_frame_address(0), (uint64_t)arch_panic_report, print);
         return;
     }
