@@ -10,7 +10,7 @@
 #include "nexus/log.h"
 #include "virtioblkd.h"
 
-#define READ_TIMEOUT         (2 * NX_SECOND) // of one attempt
+#define READ_TIMEOUT         (10 * NX_SECOND) // of one attempt
 #define READ_ATTEMPTS        3u
 #define RESET_STEP           NX_MILLISECOND // between two looks at a device being reset
 #define FRUITLESS_RESETS_MAX 12u
