@@ -98,10 +98,12 @@ static enum test_outcome fpu_on_hart(struct test_report *report, uint64_t hart)
         }
         started++;
     }
+    bool ended = true;
     for (size_t i = 0; i < started; i++) {
-        EXPECT_OK(report, nx_thread_join(&workers[i].thread));
+        ended = thread_ends(&workers[i].thread) && ended;
     }
     EXPECT_OK(report, status);
+    EXPECT(report, ended, "hart %d: a thread never ended", (int)hart);
     for (size_t i = 0; i < FPU_THREADS; i++) {
         EXPECT(report, !workers[i].broken, "hart %d thread %d: registers changed after %llu rounds",
                (int)hart, (int)i, (unsigned long long)workers[i].rounds);

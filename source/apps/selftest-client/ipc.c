@@ -191,7 +191,7 @@ static enum test_outcome kept_reply(struct test_report *report, nx_handle endpoi
     nx_sleep(2 *
              SHORT_WAIT); // until it waits; the server would answer a missing caller with an error
     EXPECT_OK(report, nx_endpoint_call(endpoint, &message));
-    EXPECT_OK(report, nx_thread_join(&thread));
+    EXPECT(report, thread_ends(&thread), "a kept caller was never woken");
     EXPECT_OK(report, caller.status);
     EXPECT(report, caller.answer == 42, "kept reply said %llu", (unsigned long long)caller.answer);
     return TEST_PASS;
@@ -285,11 +285,12 @@ enum test_outcome test_ipc(struct test_report *report)
     nx_page()->deadline = nx_deadline_after(SERVER_PATIENCE);
     quit.info = NX_INFO_DEADLINE;
     enum nx_status status = nx_endpoint_call(server.endpoint, &quit);
-    EXPECT_OK(report, nx_thread_join(&thread));
+    bool ended = thread_ends(&thread);
     nx_handle_drop(server.endpoint);
     if (outcome != TEST_PASS) {
         return outcome;
     }
+    EXPECT(report, ended, "the server thread never ended");
     EXPECT_OK(report, status);
     EXPECT_OK(report, server.status);
     outcome = dead_server(report);

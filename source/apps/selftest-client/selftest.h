@@ -56,6 +56,10 @@ NX_MUST_CHECK enum nx_status machine_hart(uint64_t index, struct nx_info_hart *h
 // answer.
 bool wait_until(bool (*done)(void *), void *context, uint64_t nanoseconds);
 
+// Joins a thread that should end by itself soon. False: it did not, for instance because its hart
+// is never woken. It is killed then, so that it touches its creator's data no more, and not freed.
+bool thread_ends(struct nx_thread *thread);
+
 // The tests, in the order of the table in main.c.
 enum test_outcome test_uart(struct test_report *report);
 enum test_outcome test_plic_timer(struct test_report *report);

@@ -4,7 +4,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#define POLL_INTERVAL (2 * NX_MILLISECOND)
+#define POLL_INTERVAL   (2 * NX_MILLISECOND)
+#define THREAD_PATIENCE (5 * NX_SECOND)
 
 enum test_outcome test_fail(struct test_report *report, const char *format, ...)
 {
@@ -49,4 +50,16 @@ bool wait_until(bool (*done)(void *), void *context, uint64_t nanoseconds)
         nx_sleep(POLL_INTERVAL);
     }
     return true;
+}
+
+bool thread_ends(struct nx_thread *thread)
+{
+    uint64_t bits;
+
+    if (nx_notification_wait(thread->exited, nx_deadline_after(THREAD_PATIENCE), &bits) != NX_OK) {
+        (void)!nx_thread_control(thread->handle, NX_THREAD_KILL, 0, 0); // or it ends just now
+        return false;
+    }
+    // Taken above; joining waits for it once more.
+    return nx_notification_signal(thread->exited, bits) == NX_OK && nx_thread_join(thread) == NX_OK;
 }
