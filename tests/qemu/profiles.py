@@ -22,7 +22,7 @@ JUMP_FIRMWARE = "/usr/lib/riscv64-linux-gnu/opensbi/generic/fw_jump.bin"
 FLIPPED_FILE = "fixtures/hello.txt"
 SELFTEST_STATUS = r"init: selftest-client ended status=1"
 # A machine without wake-ups may stop anywhere after the marker that its counterfactual is about.
-STUCK = (r"^missing: ", r"^timeout", SELFTEST_STATUS)
+STUCK = (r"^missing: (uartd|virtioblkd|pkgfs|SELFTEST|nx|neuron: ipi)", r"^timeout", SELFTEST_STATUS)
 STUCK_SECONDS = 25
 
 
@@ -148,7 +148,7 @@ PROFILES = [
         turns_red,
         append=f"{TEST_APPEND} neuron.fault=suppress-ipi",
         red=(r"missing: KSELFTEST: ipi resched ok", r"forbidden: KSELFTEST: ipi resched FAIL"),
-        follows=(r"work stealing", *STUCK),
+        follows=(r"KSELFTEST: work stealing", r"forbidden: SELFTEST: smp (per-hart ticks|ipi) FAIL", *STUCK),
         timeout=STUCK_SECONDS,
     ),
     Profile(
@@ -170,11 +170,12 @@ PROFILES = [
         "timer masked on hart 1",
         turns_red,
         append=f"{TEST_APPEND} neuron.fault=mask-timer:1",
-        red=(
-            r"missing: neuron: hart1 tick",
+        red=(r"missing: neuron: hart1 tick", r"missing: SELFTEST: smp per-hart ticks ok"),
+        follows=(
             r"forbidden: SELFTEST: smp per-hart ticks FAIL reason=hart 1:",
+            r"forbidden: SELFTEST: smp ipi FAIL",
+            *STUCK,
         ),
-        follows=STUCK,
         timeout=STUCK_SECONDS,
     ),
     Profile(
