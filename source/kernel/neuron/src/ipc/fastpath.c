@@ -61,11 +61,11 @@ struct thread *fastpath_call(uint64_t handle, uint64_t word0, uint64_t word1, ui
                             &value))
         goto slow;
     struct endpoint *endpoint = CONTAINER_OF(value.object, struct endpoint, object);
-    // A receiver waits that this hart can run at once.
+    // A receiver waits that this hart can run at once, and the right to receive still exists.
     if (!lock_try_acquire_fast(&endpoint->lock, hart))
         goto slow;
     struct thread *receiver = endpoint->receivers.first;
-    if (receiver == NULL || !can_switch_to(hart, receiver)) {
+    if (receiver == NULL || endpoint->receive_handles == 0 || !can_switch_to(hart, receiver)) {
         lock_release_fast(&endpoint->lock);
         goto slow;
     }
@@ -116,7 +116,7 @@ struct thread *fastpath_reply_receive(uint64_t handle, uint64_t word0, uint64_t 
         goto slow;
     // The caller still waits for this answer: from here on this hart owns it.
     if (!thread_queue_is_empty(&endpoint->callers) ||
-        !thread_claim(caller, THREAD_AWAITING_REPLY, current->caller_sequence)) {
+        !thread_claim_as(caller, THREAD_AWAITING_REPLY, current->caller_sequence, THREAD_RUNNING)) {
         lock_release_fast(&endpoint->lock);
         goto slow;
     }

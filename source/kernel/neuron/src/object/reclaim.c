@@ -60,7 +60,9 @@ void reclaim_retire(struct object *object)
 
 void reclaim_add_work(struct object *object)
 {
-    list_push(&state_self()->ready, object);
+    struct reclaim_state *state = state_self();
+    state->retired++;
+    list_push(&state->ready, object);
 }
 
 // The harts that have not passed a quiescent point since the snapshot.

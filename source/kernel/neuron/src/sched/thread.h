@@ -126,16 +126,21 @@ static inline uint64_t thread_begin_wait_fast(struct thread *thread, enum thread
 // After thread_begin_wait and after the object's lock is dropped: ends the wait again if the thread
 // was killed meanwhile.
 void thread_recheck_kill(struct thread *thread);
-// Moves AWAITING_REPLY or SLEEPING with this sequence to RUNNABLE; true: the caller owns the
-// thread.
-NX_MUST_CHECK static inline bool thread_claim(struct thread *thread, enum thread_state state,
-                                              uint64_t sequence)
+// Moves AWAITING_REPLY or SLEEPING with this sequence to `next`; true: the caller owns the thread.
+NX_MUST_CHECK static inline bool thread_claim_as(struct thread *thread, enum thread_state state,
+                                                 uint64_t sequence, enum thread_state next)
 {
     uint64_t expected = sequence << THREAD_SEQUENCE_SHIFT | (uint64_t)state;
-    uint64_t claimed = sequence << THREAD_SEQUENCE_SHIFT | (uint64_t)THREAD_RUNNABLE;
+    uint64_t claimed = sequence << THREAD_SEQUENCE_SHIFT | (uint64_t)next;
     // Acquire: the claimer sees all that the thread did before it published its wait.
     return atomic_compare_exchange_strong_explicit(&thread->wait, &expected, claimed,
                                                    memory_order_acquire, memory_order_relaxed);
+}
+// The same to RUNNABLE.
+NX_MUST_CHECK static inline bool thread_claim(struct thread *thread, enum thread_state state,
+                                              uint64_t sequence)
+{
+    return thread_claim_as(thread, state, sequence, THREAD_RUNNABLE);
 }
 
 // A thread of `process`, NEW, with its message page at `page_offset` of `page_memory`. Errors:
