@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+// The inline half of arch/arch.h for the host, whose comments are the contract.
+#ifndef ARCH_INLINE_H
+#define ARCH_INLINE_H
+
+#include "arch/arch.h"
+#include <sched.h>
+
+// --- This hart -----------------------------------------------------------------------------------
+
+// The hart that the calling pthread plays. Programs of user threads run on other stacks and never
+// look at it.
+extern _Thread_local struct hart *fake_self;
+
+static inline struct hart *arch_hart_self(void)
+{
+    return fake_self;
+}
+
+static inline struct arch_hart *arch_hart_of(struct hart *hart)
+{
+    return (struct arch_hart *)(void *)hart;
+}
+
+static inline struct arch_thread *arch_thread_of(struct thread *thread)
+{
+    return (struct arch_thread *)(void *)thread;
+}
+
+static inline const struct arch_thread *arch_thread_of_const(const struct thread *thread)
+{
+    return (const struct arch_thread *)(const void *)thread;
+}
+
+uint64_t arch_time(void);
+void arch_wait_for_interrupt(void);
+uint32_t arch_interrupts_pending(void);
+
+// The host may have preempted whoever is waited for.
+static inline void arch_relax(void)
+{
+    (void)sched_yield();
+}
+
+// No more ordering than RISC-V's fence gives to hardware: ThreadSanitizer sees none.
+static inline void arch_ipi_clear(void)
+{
+    atomic_store_explicit(&arch_hart_of(arch_hart_self())->software, 0, memory_order_relaxed);
+    __asm__ volatile("" ::: "memory");
+    __sync_synchronize();
+}
+
+// --- Address spaces ------------------------------------------------------------------------------
+
+extern char *fake_ram;
+#define FAKE_RAM_BASE 0x80000000ull
+
+static inline void *arch_direct_map(paddr_t address)
+{
+    return (void *)((uintptr_t)fake_ram - FAKE_RAM_BASE + address.value);
+}
+
+static inline paddr_t arch_direct_unmap(const void *pointer)
+{
+    return paddr((uint64_t)(uintptr_t)pointer - (uint64_t)(uintptr_t)fake_ram + FAKE_RAM_BASE);
+}
+
+void arch_tlb_flush_all_local(void);
+
+static inline void arch_space_activate(const struct arch_space *space)
+{
+    arch_hart_of(arch_hart_self())->active_root = space != NULL ? space->root.value : 0;
+}
+
+// --- Threads -------------------------------------------------------------------------------------
+
+static inline void arch_set_status(struct thread *thread, enum nx_status status)
+{
+    arch_thread_of(thread)->frame.a[0] = (uint64_t)status;
+}
+
+static inline void arch_set_result(struct thread *thread, unsigned index, uint64_t value)
+{
+    arch_thread_of(thread)->frame.a[1 + index] = value;
+}
+
+static inline uint64_t arch_get_argument(const struct thread *thread, unsigned index)
+{
+    return arch_thread_of_const(thread)->frame.a[index];
+}
+
+static inline void arch_set_info(struct thread *thread, uint64_t info)
+{
+    arch_thread_of(thread)->frame.a[7] = info;
+}
+
+static inline void arch_set_badge(struct thread *thread, uint64_t badge)
+{
+    arch_thread_of(thread)->frame.t0 = badge;
+}
+
+static inline uint64_t arch_get_pc(const struct thread *thread)
+{
+    return arch_thread_of_const(thread)->frame.pc;
+}
+
+static inline uint64_t arch_get_stack(const struct thread *thread)
+{
+    return arch_thread_of_const(thread)->frame.sp;
+}
+
+static inline uint64_t arch_get_return_address(const struct thread *thread)
+{
+    return arch_thread_of_const(thread)->frame.ra;
+}
+
+static inline void arch_set_pc(struct thread *thread, uint64_t pc)
+{
+    arch_thread_of(thread)->frame.pc = pc;
+}
+
+static inline void arch_thread_switch(struct thread *previous, struct thread *next)
+{
+    (void)previous;
+    arch_hart_of(arch_hart_self())->switched = true;
+    if (next != NULL)
+        arch_thread_of(next)->hart = arch_hart_self();
+}
+
+#endif
