@@ -3,14 +3,14 @@
 #include "selftest.h"
 #include <stdatomic.h>
 
-#define TICK_DEADLINE  (5 * NX_SECOND)
-#define TICKS_WANTED   2u
-#define BUSY_THREADS   2u // two, so that the hart needs its tick to share between them
-#define IPI_DEADLINE   (5 * NX_SECOND)
-#define IPI_ROUNDS     8u
-#define SETTLE_TIME    (1 * NX_MILLISECOND) // lets the other hart fall idle before the next signal
-#define LEDGER_TIME    (1 * NX_SECOND)
-#define NANOS_PER_WAIT (2 * NX_SECOND)
+#define TICK_DEADLINE (5 * NX_SECOND)
+#define TICKS_WANTED  2u
+#define BUSY_THREADS  2u // two, so that the hart needs its tick to share between them
+#define IPI_DEADLINE  (5 * NX_SECOND)
+#define IPI_ROUNDS    8u
+#define SETTLE_TIME   (1 * NX_MILLISECOND) // lets the other hart fall idle before the next signal
+#define LEDGER_TIME   (1 * NX_SECOND)
+#define WAKE_DEADLINE (2 * NX_SECOND)
 
 static uint64_t hart_mask(uint64_t index)
 {
@@ -102,70 +102,98 @@ enum test_outcome test_hart_ticks(struct test_report *report)
 
 // ---- Inter-processor interrupts -----------------------------------------------------------------
 
-// Two pinned threads that wake each other by turns. Each lets its hart fall idle by waiting, and
-// pauses before it signals, so that the signal must reach the other hart by an IPI.
+// Two pinned threads that do nothing but wait: their harts are idle. The test wakes one of them and
+// that one wakes the other, which must take an IPI; the other reports back. Only the test's own
+// hart sleeps by its timer.
+enum wake_bits { WAKE_PASS_ON = 1, WAKE_REPORT = 2, WAKE_STOP = 4 };
+
 struct ping_pong {
     nx_handle wake[2];
-    _Atomic uint32_t failures;
+    nx_handle report;
 };
 
 struct player {
-    struct ping_pong *game;
+    const struct ping_pong *game;
     unsigned side;
 };
 
 static void player_thread(void *argument)
 {
-    struct player *player = argument;
-    struct ping_pong *game = player->game;
-    uint64_t bits;
+    const struct player *player = argument;
+    const struct ping_pong *game = player->game;
+    uint64_t bits = 0;
+    enum nx_status status = NX_OK;
 
-    for (unsigned round = 0; round < IPI_ROUNDS; round++) {
-        if (player->side == 1 &&
-            nx_notification_wait(game->wake[1], nx_deadline_after(NANOS_PER_WAIT), &bits) !=
-                NX_OK) {
-            atomic_fetch_add_explicit(&game->failures, 1, memory_order_relaxed);
-            return;
-        }
-        nx_sleep(SETTLE_TIME);
-        if (nx_notification_signal(game->wake[1 - player->side], 1) != NX_OK ||
-            (player->side == 0 &&
-             nx_notification_wait(game->wake[0], nx_deadline_after(NANOS_PER_WAIT), &bits) !=
-                 NX_OK)) {
-            atomic_fetch_add_explicit(&game->failures, 1, memory_order_relaxed);
-            return;
+    while (status == NX_OK && (bits & WAKE_STOP) == 0) {
+        status = nx_notification_wait(game->wake[player->side], NX_DEADLINE_NEVER, &bits);
+        if (status == NX_OK && (bits & WAKE_PASS_ON) != 0) {
+            status = nx_notification_signal(game->wake[1 - player->side], WAKE_REPORT);
+        } else if (status == NX_OK && (bits & WAKE_REPORT) != 0) {
+            status = nx_notification_signal(game->report, 1);
         }
     }
 }
 
-static enum test_outcome ping_pong_play(struct test_report *report, const uint64_t harts[2])
+// Sends one wake-up from each side to the other.
+static enum nx_status ping_pong_round(const struct ping_pong *game)
 {
-    struct ping_pong game = {.failures = 0};
-    struct player players[2] = {{&game, 0}, {&game, 1}};
-    struct nx_thread threads[2];
-    enum nx_status status = NX_OK;
-    size_t started = 0;
-
-    for (size_t i = 0; i < 2 && status == NX_OK; i++) {
-        status = nx_notification_create(&game.wake[i]);
-    }
-    // The second player first: it only waits, so that the first finds somebody to wake.
-    for (; started < 2 && status == NX_OK; started++) {
-        size_t side = 1 - started;
-        struct nx_thread_options options = {.affinity = hart_mask(harts[side]), .class = -1};
-        status = nx_thread_spawn(&options, player_thread, &players[side], &threads[started]);
+    for (size_t side = 0; side < 2; side++) {
+        uint64_t bits;
+        nx_sleep(SETTLE_TIME);
+        enum nx_status status = nx_notification_signal(game->wake[side], WAKE_PASS_ON);
+        if (status == NX_OK) {
+            status = nx_notification_wait(game->report, nx_deadline_after(WAKE_DEADLINE), &bits);
+        }
         if (status != NX_OK) {
-            break;
+            return status;
         }
     }
-    enum test_outcome joined = join_all(report, threads, started);
-    nx_handle_drop(game.wake[0]);
-    nx_handle_drop(game.wake[1]);
-    EXPECT_OK(report, status);
-    EXPECT(report, joined == TEST_PASS, "harts %d and %d: a thread was never woken", (int)harts[0],
-           (int)harts[1]);
-    EXPECT(report, atomic_load_explicit(&game.failures, memory_order_relaxed) == 0,
-           "harts %d and %d: a wake-up was lost", (int)harts[0], (int)harts[1]);
+    return NX_OK;
+}
+
+static enum nx_status ping_pong_open(struct ping_pong *game)
+{
+    enum nx_status status = nx_notification_create(&game->report);
+    for (size_t side = 0; side < 2 && status == NX_OK; side++) {
+        status = nx_notification_create(&game->wake[side]);
+    }
+    return status;
+}
+
+// Ends the players; false: one of them did not.
+static bool ping_pong_close(struct ping_pong *game, struct nx_thread *threads, size_t started)
+{
+    bool ended = true;
+    for (size_t side = 0; side < started; side++) {
+        ended = nx_notification_signal(game->wake[side], WAKE_STOP) == NX_OK &&
+                thread_ends(&threads[side]) && ended;
+    }
+    nx_handle_drop(game->wake[0]);
+    nx_handle_drop(game->wake[1]);
+    nx_handle_drop(game->report);
+    return ended;
+}
+
+static enum test_outcome ping_pong_play(struct test_report *report, const uint64_t harts[2])
+{
+    struct ping_pong game = {0};
+    const struct player players[2] = {{&game, 0}, {&game, 1}};
+    struct nx_thread threads[2];
+    size_t started = 0;
+
+    enum nx_status status = ping_pong_open(&game);
+    while (started < 2 && status == NX_OK) {
+        struct nx_thread_options options = {.affinity = hart_mask(harts[started]), .class = -1};
+        status = nx_thread_spawn(&options, player_thread, (void *)(uintptr_t)&players[started],
+                                 &threads[started]);
+        started += status == NX_OK;
+    }
+    for (size_t round = 0; round < IPI_ROUNDS && status == NX_OK; round++) {
+        status = ping_pong_round(&game);
+    }
+    bool ended = ping_pong_close(&game, threads, started);
+    EXPECT(report, status == NX_OK && ended, "harts %d and %d: a wake-up was lost: %s",
+           (int)harts[0], (int)harts[1], nx_status_text(status));
     return TEST_PASS;
 }
 
