@@ -68,12 +68,12 @@ _Noreturn void kernel_boot(struct hart_id boot_hart, paddr_t devicetree)
     // This hart's interrupts.
     arch_hart_online();
     harts[0].online_since = arch_time();
-    log_line("neuron: hart%u online", harts[0].index.value);
     if (machine.has_plic)
         log_line("neuron: plic enabled");
     if (fault_injection_masks_timer(harts[0].index))
         arch_timer_mask(true);
     start_timer();
+    log_line("neuron: hart%u online", harts[0].index.value);
 
     // The others.
     bool selftest = selftest_wanted();
