@@ -161,6 +161,25 @@ enum nx_status supervisor_begin(nx_handle registry, nx_handle exits, void (*sett
     return NX_OK;
 }
 
+// ---- Ending
+// ---------------------------------------------------------------------------------------
+
+// Kills a process after making every device still whose driver is this process or is dying already:
+// a device must not write any more to memory that the death gives back, the driver's or a client's.
+static enum nx_status process_end(enum program_id id, int64_t exit_status)
+{
+    for (enum program_id other = 0; other < PROGRAM_COUNT; other++) {
+        struct nx_process_facts facts;
+        bool driver = programs[other].running && program_row(other)->device != DEVICE_NONE;
+        if (driver &&
+            (other == id || (nx_process_info(programs[other].child.process, &facts) == NX_OK &&
+                             facts.state != NX_PROCESS_ALIVE))) {
+            machine_quiesce(program_row(other)->device);
+        }
+    }
+    return nx_process_kill(programs[id].child.process, exit_status);
+}
+
 // ---- Readiness ----------------------------------------------------------------------------------
 
 // A failure that another attempt may well not meet again.
@@ -189,7 +208,7 @@ void supervisor_report(enum program_id id, bool ready, enum nx_status detail,
         return;
     }
     nx_log("init: service %s failed reason=%s", program_row(id)->service, nx_status_text(detail));
-    (void)!nx_process_kill(program->child.process, NX_EXIT_KILLED);
+    (void)!process_end(id, NX_EXIT_KILLED);
     if (!failure_is_transient(detail)) {
         service_down(id, nx_status_text(detail));
         services_advance();
@@ -293,7 +312,7 @@ enum nx_status supervisor_kill(enum program_id id)
         return NX_ERR_BAD_STATE;
     }
     program->kill_requested = true;
-    return nx_process_kill(program->child.process, NX_EXIT_KILLED);
+    return process_end(id, NX_EXIT_KILLED);
 }
 
 // ---- Faults -------------------------------------------------------------------------------------
@@ -334,7 +353,7 @@ void supervisor_fault(const struct nx_message *message)
            words[NX_FAULT_PC], words[NX_FAULT_ADDRESS], words[NX_FAULT_RETURN],
            words[NX_FAULT_STACK]);
     if (programs[id].running) {
-        (void)!nx_process_kill(programs[id].child.process, NX_EXIT_FAULTED);
+        (void)!process_end(id, NX_EXIT_FAULTED);
     }
 }
 
@@ -366,7 +385,7 @@ void supervisor_expired(void)
                    (unsigned long)(READY_PATIENCE / NX_MILLISECOND));
             program->due = NX_DEADLINE_NEVER; // its death is what counts next
             program->tardy++;
-            (void)!nx_process_kill(program->child.process, NX_EXIT_KILLED);
+            (void)!process_end(id, NX_EXIT_KILLED);
         }
     }
     services_advance();
