@@ -20,6 +20,8 @@ from qemu_boot import RUNNER_OPTIONS, Boot, Outcome
 
 OUTPUT_BEGIN = b"nx: output begin"
 OUTPUT_END = re.compile(rb"^nx: exit status=(\d+)\r?$", re.MULTILINE)
+# The kernel reports the first of each of these when it happens, which may be during the command.
+KERNEL_LINE = re.compile(rb"neuron: (ipi hart\d->hart\d|hart\d tick n=\d+)")
 PLAIN_BYTES = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._/:+-")
 
 BOOT_FAILED = 125
@@ -40,7 +42,8 @@ def command_output(log: bytes) -> tuple[bytes, int] | None:
     for number in range(begin + 1, len(lines)):
         end = OUTPUT_END.fullmatch(lines[number])
         if end:
-            return b"".join(line + b"\n" for line in lines[begin + 1 : number]), int(end[1])
+            output = [line for line in lines[begin + 1 : number] if not KERNEL_LINE.fullmatch(line)]
+            return b"".join(line + b"\n" for line in output), int(end[1])
     return None
 
 
