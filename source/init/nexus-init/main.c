@@ -36,12 +36,15 @@ static void expired(void *context)
 {
     (void)context;
     supervisor_expired();
+    modes_expired();
 }
 
 static uint64_t deadline(void *context)
 {
     (void)context;
-    return supervisor_deadline();
+    uint64_t services = supervisor_deadline();
+    uint64_t modes = modes_deadline();
+    return services < modes ? services : modes;
 }
 
 static enum nx_status init_start(struct nx_server *server)

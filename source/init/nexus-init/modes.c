@@ -181,13 +181,13 @@ static void console_drain(void)
 static void job_start(const struct job *job);
 
 static const struct job console_job = {.program = PROGRAM_NX};
+static uint64_t console_due = NX_DEADLINE_NEVER; // when the console starts again
 
 static void console_ended(enum program_id id, int64_t exit_status)
 {
     (void)id;
     nx_log("init: console ended status=%ld", (long)exit_status);
-    nx_sleep(CONSOLE_BACK_OFF);
-    job_start(&console_job);
+    console_due = nx_deadline_after(CONSOLE_BACK_OFF);
 }
 
 static void modes_finish(void)
@@ -250,4 +250,17 @@ void modes_begin(void)
         nx_log("nx: exit status=%d", EXIT_USAGE);
     }
     job_run_next();
+}
+
+uint64_t modes_deadline(void)
+{
+    return console_due;
+}
+
+void modes_expired(void)
+{
+    if (console_due <= nx_clock_now()) {
+        console_due = NX_DEADLINE_NEVER;
+        job_start(&console_job);
+    }
 }

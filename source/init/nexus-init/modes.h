@@ -8,10 +8,16 @@
 #ifndef INIT_MODES_H
 #define INIT_MODES_H
 
+#include <stdint.h>
+
 // Reads the boot arguments. `bootargs` stays in use.
 void modes_read(const char *bootargs);
 
 // Begins with what was asked for; to be called once, when the services are settled.
 void modes_begin(void);
+
+// When modes_expired wants to be called; NX_DEADLINE_NEVER: not.
+uint64_t modes_deadline(void);
+void modes_expired(void);
 
 #endif
