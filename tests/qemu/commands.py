@@ -60,9 +60,9 @@ def check_json(words: str) -> list[str]:
 
 
 def check_malformed(words: str) -> list[str]:
-    status, output, _ = nx(words)
+    status, output, errors = nx(words)
     if status == 0 or status >= BOOT_FAILED:
-        return [f"nx {words}: status {status}, expected a refusal"]
+        return [f"nx {words}: status {status}, expected a refusal: {(errors or output).strip()}"]
     if "usage" not in output:
         return [f"nx {words}: no usage line in: {output.strip()!r}"]
     return []
