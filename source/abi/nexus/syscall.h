@@ -72,7 +72,8 @@ enum nx_syscall {
     NX_SYS_LOG_WRITE = 38, // log h, length of text in page data: whole lines stay whole
     NX_SYS_LOG_READ = 39,  // log h, cursor -> next cursor, bytes in page data, bytes lost
     NX_SYS_LOG_BIND = 40,  // log h, notification h, bits: signalled when text arrives; from then on
-                           // the kernel itself prints only in a panic
+                           // the kernel itself prints only in a panic -> cursor behind what has
+                           // been printed or read
 
     NX_SYS_MEMORY_POPULATE = 41, // process h or 0, address, bytes already done: commits and maps the
                                  // pages of the mapping that starts at address -> address

@@ -58,21 +58,12 @@ static enum nx_status port_open(struct uartd *uartd)
     return ns16550_init(&uartd->port, &register_ops, uartd, &config);
 }
 
-// Up to its end the log has been printed by the kernel, which stops printing the moment the log is
-// bound. So the end is looked up first: no line is lost, and one that is written between these two
-// calls may appear twice.
+// The kernel says where to go on: behind what it has printed itself, or what the last uartd has read.
 static enum nx_status log_attach(struct uartd *uartd)
 {
-    struct nx_log_part end;
-
     uartd->log = nx_start_handle(NX_START_LOG);
-    enum nx_status status = nx_log_read(uartd->log, UINT64_MAX, &end);
-    if (status == NX_OK) {
-        uartd->drain.cursor = end.next_cursor;
-        uartd->drain.pending = true;
-        status = nx_log_bind(uartd->log, uartd->notification, BIT_LOG);
-    }
-    return status;
+    uartd->drain.pending = true;
+    return nx_log_bind(uartd->log, uartd->notification, BIT_LOG, &uartd->drain.cursor);
 }
 
 static enum nx_status sources_bind(struct uartd *uartd)

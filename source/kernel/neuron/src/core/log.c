@@ -19,6 +19,7 @@ static char ring[LOG_RING_SIZE];
 static uint64_t written;            // bytes ever written; the next goes to written % LOG_RING_SIZE
 static struct notification *reader; // reference held
 static uint64_t reader_bits;
+static uint64_t shown; // bytes that have reached the console, by the kernel or by a reader
 // Set under the lock, read without it.
 static _Atomic bool has_reader;
 static atomic_uint has_news; // text that the reader was not yet signalled for
@@ -29,8 +30,10 @@ static void append_locked(const char *text, size_t length)
     for (size_t i = 0; i < length; i++)
         ring[(written + i) % LOG_RING_SIZE] = text[i];
     written += length;
-    if (!atomic_load_explicit(&has_reader, memory_order_relaxed))
+    if (!atomic_load_explicit(&has_reader, memory_order_relaxed)) {
         arch_console_write(text, length);
+        shown = written;
+    }
     atomic_store_explicit(&has_news, 1, memory_order_relaxed);
 }
 
@@ -89,11 +92,13 @@ size_t log_read(uint64_t *cursor, char *buffer, size_t capacity, uint64_t *lost)
     for (size_t i = 0; i < length; i++)
         buffer[i] = ring[(position + i) % LOG_RING_SIZE];
     *cursor = position + length;
+    if (*cursor > shown)
+        shown = *cursor;
     lock_release(&log_lock);
     return length;
 }
 
-enum nx_status log_bind(struct notification *notification, uint64_t bits)
+enum nx_status log_bind(struct notification *notification, uint64_t bits, uint64_t *cursor)
 {
     if (!object_try_acquire(&notification->object))
         return NX_ERR_BAD_HANDLE;
@@ -101,6 +106,7 @@ enum nx_status log_bind(struct notification *notification, uint64_t bits)
     struct notification *old = reader;
     reader = notification;
     reader_bits = bits;
+    *cursor = shown;
     atomic_store_explicit(&has_reader, true, memory_order_relaxed);
     atomic_store_explicit(&has_news, 1, memory_order_relaxed);
     lock_release(&log_lock);

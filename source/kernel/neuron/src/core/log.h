@@ -22,8 +22,11 @@ void log_write(const char *text, size_t length);
 // overwritten before it could be read. Returns the number of bytes copied.
 size_t log_read(uint64_t *cursor, char *buffer, size_t capacity, uint64_t *lost);
 
-// Names who is signalled when there is text; takes a reference. Errors: NX_ERR_BAD_HANDLE.
-NX_MUST_CHECK enum nx_status log_bind(struct notification *notification, uint64_t bits);
+// Names who is signalled when there is text; takes a reference. *cursor is where the reader goes
+// on: behind what the kernel itself has printed, or behind what the last reader has read. Errors:
+// NX_ERR_BAD_HANDLE.
+NX_MUST_CHECK enum nx_status log_bind(struct notification *notification, uint64_t bits,
+                                      uint64_t *cursor);
 
 // Signals the reader if there is new text. No lock may be held.
 void log_signal_reader(void);

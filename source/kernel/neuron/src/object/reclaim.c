@@ -142,7 +142,9 @@ bool reclaim_run(uint32_t steps)
         else
             list_push(&state->ready, object);
     }
-    return state->ready.first != NULL;
+    // With nobody lagging, this hart's next pass ends the grace period.
+    return state->ready.first != NULL ||
+           (state->waiting.first != NULL && lagging_harts(state) == 0);
 }
 
 bool reclaim_is_pending(void)

@@ -283,5 +283,9 @@ enum nx_status sys_log_bind(struct thread *current, const uint64_t *arguments)
     status = find_signal(current, arguments[1], arguments[2], &notification);
     if (status != NX_OK)
         return status;
-    return log_bind(notification, arguments[2]);
+    uint64_t cursor;
+    status = log_bind(notification, arguments[2], &cursor);
+    if (status == NX_OK)
+        arch_set_result(current, 0, cursor);
+    return status;
 }

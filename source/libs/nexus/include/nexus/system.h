@@ -487,9 +487,14 @@ NX_MUST_CHECK NX_INLINE enum nx_status nx_log_read(nx_handle log, uint64_t curso
 }
 
 NX_MUST_CHECK NX_INLINE enum nx_status nx_log_bind(nx_handle log, nx_handle notification,
-                                                   uint64_t bits)
+                                                   uint64_t bits, uint64_t *cursor)
 {
-    return (enum nx_status)nx_ecall4(NX_SYS_LOG_BIND, log, notification, bits, 0).a0;
+    struct nx_registers r = nx_ecall4(NX_SYS_LOG_BIND, log, notification, bits, 0);
+    enum nx_status status = (enum nx_status)r.a0;
+    if (status == NX_OK) {
+        *cursor = r.a1;
+    }
+    return status;
 }
 
 #endif
