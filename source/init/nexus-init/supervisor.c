@@ -69,6 +69,37 @@ static void service_down(enum program_id id, const char *reason)
     }
 }
 
+// ---- Back-off -----------------------------------------------------------------------------------
+
+// How many of the last crashes are recent: the back-off grows with them.
+static uint32_t crashes_recent(const struct supervised *program, uint64_t now)
+{
+    uint32_t kept = program->crashes < CRASHES_MAX ? program->crashes : CRASHES_MAX;
+    uint32_t recent = 0;
+    for (uint32_t i = 0; i < kept; i++) {
+        recent += now - program->crash_times[i] < CRASH_WINDOW;
+    }
+    return recent;
+}
+
+// Counts a crash and puts the restart off accordingly. False: there were too many of late.
+static bool restart_after_crash(struct supervised *program, uint64_t now)
+{
+    uint32_t recent = crashes_recent(program, now);
+    program->crash_times[program->crashes % CRASHES_MAX] = now;
+    program->crashes++;
+    program->due =
+        now + (BACK_OFF_FIRST << (recent < BACK_OFF_DOUBLING ? recent : BACK_OFF_DOUBLING));
+    return recent < CRASHES_MAX;
+}
+
+// A failure that another attempt may well not meet again.
+static bool failure_is_transient(enum nx_status detail)
+{
+    return detail == NX_ERR_IO || detail == NX_ERR_TIMED_OUT || detail == NX_ERR_PEER_CLOSED ||
+           detail == NX_ERR_NO_MEMORY || detail == NX_ERR_BUSY;
+}
+
 // ---- Starting -----------------------------------------------------------------------------------
 
 static void service_start(enum program_id id)
@@ -182,13 +213,6 @@ static enum nx_status process_end(enum program_id id, int64_t exit_status)
 
 // ---- Readiness ----------------------------------------------------------------------------------
 
-// A failure that another attempt may well not meet again.
-static bool failure_is_transient(enum nx_status detail)
-{
-    return detail == NX_ERR_IO || detail == NX_ERR_TIMED_OUT || detail == NX_ERR_PEER_CLOSED ||
-           detail == NX_ERR_NO_MEMORY || detail == NX_ERR_BUSY;
-}
-
 void supervisor_report(enum program_id id, bool ready, enum nx_status detail,
                        const nx_handle *custody, uint32_t custody_count)
 {
@@ -222,28 +246,6 @@ void supervisor_facts(enum program_id id, struct nx_service_facts *facts)
 
 // ---- Death --------------------------------------------------------------------------------------
 
-// Counts a crash; true when there were too many of late.
-static bool crash_count(struct supervised *program, uint64_t now)
-{
-    uint64_t *slot = &program->crash_times[program->crashes % CRASHES_MAX];
-    bool full = program->crashes >= CRASHES_MAX;
-    bool too_many = full && now - *slot < CRASH_WINDOW;
-    *slot = now;
-    program->crashes++;
-    return too_many;
-}
-
-// How many of the last crashes are recent: the back-off grows with them.
-static uint32_t crashes_recent(const struct supervised *program, uint64_t now)
-{
-    uint32_t kept = program->crashes < CRASHES_MAX ? program->crashes : CRASHES_MAX;
-    uint32_t recent = 0;
-    for (uint32_t i = 0; i < kept; i++) {
-        recent += now - program->crash_times[i] < CRASH_WINDOW;
-    }
-    return recent;
-}
-
 // The device must be still before the memory that it may write to goes back to anyone.
 static void custody_release(struct supervised *program)
 {
@@ -265,23 +267,18 @@ static void service_ended(enum program_id id, int64_t exit_status)
     uint64_t now = nx_clock_now();
     bool requested = program->kill_requested;
     program->kill_requested = false;
+    program->due = now;
     bool too_tardy = program->tardy == TARDY_MAX;
-    if (too_tardy || (!requested && crash_count(program, now))) {
+    if (too_tardy || (!requested && !restart_after_crash(program, now))) {
         service_down(id, too_tardy ? "it does not become ready" : "it ends too often");
         services_advance();
         return;
     }
-    uint64_t delay = 0;
-    if (!requested) {
-        uint32_t doublings = crashes_recent(program, now) - 1;
-        delay = BACK_OFF_FIRST << (doublings < BACK_OFF_DOUBLING ? doublings : BACK_OFF_DOUBLING);
-    }
     program->restarts++;
     program->state = NX_SERVICE_WAITING;
-    program->due = now + delay;
     nx_log("init: service %s ended status=%ld restart=%lu delay_ms=%lu", row->service,
            (long)exit_status, (unsigned long)program->restarts,
-           (unsigned long)(delay / NX_MILLISECOND));
+           (unsigned long)((program->due - now) / NX_MILLISECOND));
     services_advance();
 }
 
