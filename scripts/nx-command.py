@@ -53,6 +53,8 @@ def failure(outcome: Outcome, complaint: str, kept: Path) -> int:
         status, what = KERNEL_PANIC, "the kernel panicked"
     elif outcome.end == "timeout":
         status, what = TIME_OUT, f"no result after {outcome.seconds:.0f} s"
+    elif outcome.end == "reached":
+        status, what = BOOT_FAILED, f"the console shows no line {OUTPUT_BEGIN.decode()!r}"
     else:
         status, what = BOOT_FAILED, f"QEMU ended with status {outcome.status} before the command did"
     print(f"nexus: {what}{': ' + complaint if complaint else ''}; console log: {kept}", file=sys.stderr)
