@@ -42,16 +42,18 @@ enum nx_status thread_create(struct process *process, vaddr_t entry, uint64_t st
     enum nx_status status = memory_page_pointer(page_memory, page_offset, &page);
     if (status != NX_OK)
         return status;
+    // The thread's reference, before anything is charged: the process may be retired already.
+    if (!object_try_acquire(&process->object))
+        return NX_ERR_BAD_HANDLE;
     struct object *object;
     status = object_create(process, NX_OBJECT_THREAD, sizeof(struct thread),
                            offsetof(struct thread, object), &object);
     if (status != NX_OK)
-        return status;
+        goto release_process;
     struct thread *created = CONTAINER_OF(object, struct thread, object);
-    if (!object_try_acquire(&page_memory->object)) {
-        object_discard(object);
-        return NX_ERR_BAD_HANDLE;
-    }
+    status = NX_ERR_BAD_HANDLE;
+    if (!object_try_acquire(&page_memory->object))
+        goto discard;
     created->page = page;
     created->page_memory = page_memory;
     created->process = process;
@@ -63,17 +65,22 @@ enum nx_status thread_create(struct process *process, vaddr_t entry, uint64_t st
         class = (uint8_t)process->highest_class;
     atomic_init(&created->class, class);
     arch_thread_init(created, entry, stack, argument, thread_pointer);
-    status = process_add_thread(process, created);
-    if (status != NX_OK) {
-        object_release(&page_memory->object);
-        object_discard(object);
-        return status;
-    }
-    object_acquire(&process->object);
-    // The process's own reference, for as long as the thread is listed there.
+    // The process's own reference, for as long as the thread is listed there: once it is listed, a
+    // kill of the process may run it and end it.
     object_acquire(&created->object);
+    status = process_add_thread(process, created);
+    if (status != NX_OK)
+        goto release_page;
     *thread = created;
     return NX_OK;
+
+release_page:
+    object_release(&page_memory->object);
+discard:
+    object_discard(object);
+release_process:
+    object_release(&process->object);
+    return status;
 }
 
 enum nx_status thread_start(struct thread *thread)

@@ -144,7 +144,8 @@ NX_MUST_CHECK static inline bool thread_claim(struct thread *thread, enum thread
 }
 
 // A thread of `process`, NEW, with its message page at `page_offset` of `page_memory`. Errors:
-// NX_ERR_NO_MEMORY, NX_ERR_BAD_STATE, and those of memory_page_pointer.
+// NX_ERR_NO_MEMORY, NX_ERR_BAD_STATE, NX_ERR_BAD_HANDLE (the process or the page's memory is
+// retired), and those of memory_page_pointer.
 NX_MUST_CHECK enum nx_status thread_create(struct process *process, vaddr_t entry, uint64_t stack,
                                            uint64_t argument, uint64_t thread_pointer,
                                            struct memory *page_memory, uint64_t page_offset,
