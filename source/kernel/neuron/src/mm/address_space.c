@@ -194,10 +194,12 @@ enum nx_status address_space_map(struct address_space *space, struct memory *mem
     };
     lock_acquire(&space->lock);
     status = place(space, mapping);
+    // Read under the lock: once that is dropped, another thread may unmap it and free the record.
+    uint64_t start = mapping->start;
     lock_release(&space->lock);
     if (status != NX_OK)
         goto free_record;
-    *address = mapping->start;
+    *address = start;
     if ((prot & NX_PROT_EXECUTE) != 0)
         arch_fetch_fence(hart_online_mask() & ~hart_bit(hart_self()));
     return NX_OK;
