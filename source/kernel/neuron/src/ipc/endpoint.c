@@ -425,5 +425,6 @@ enum destroy_result endpoint_destroy_step(struct object *object)
     // Threads whose process closed the handle while they waited.
     fail_queue(endpoint, &endpoint->callers);
     fail_queue(endpoint, &endpoint->receivers);
-    return DESTROY_FREE;
+    // Whoever meant to end such a wait may still be looking for the lock.
+    return DESTROY_UNLINKED;
 }

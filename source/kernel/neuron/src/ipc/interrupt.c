@@ -172,5 +172,5 @@ enum destroy_result interrupt_destroy_step(struct object *object)
         object_release(&notification->object);
     }
     atomic_store_explicit(&interrupts[interrupt->source], NULL, memory_order_release);
-    return DESTROY_FREE;
+    return DESTROY_UNLINKED;
 }

@@ -183,7 +183,7 @@ enum destroy_result notification_destroy_step(struct object *object)
             wait = atomic_load_explicit(&thread->wait, memory_order_relaxed);
         lock_release(&notification->lock);
         if (thread == NULL)
-            return DESTROY_FREE;
+            return DESTROY_UNLINKED; // whoever meant to end such a wait may still be here
         (void)thread_cancel(thread, thread_sequence_of(wait), NX_ERR_PEER_CLOSED);
     }
 }

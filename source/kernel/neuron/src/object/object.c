@@ -103,8 +103,13 @@ void object_retire(struct object *object)
 bool object_destroy_step(struct object *object)
 {
     ASSERT(object->type < NX_OBJECT_TYPES && destroy_steps[object->type] != NULL);
-    enum destroy_result result = destroy_steps[object->type](object);
-    if (result == DESTROY_FREE)
+    enum destroy_result result =
+        object->unlinked ? DESTROY_FREE : destroy_steps[object->type](object);
+    if (result == DESTROY_FREE) {
         object_discard(object);
+    } else if (result == DESTROY_UNLINKED) {
+        object->unlinked = true;
+        reclaim_retire(object);
+    }
     return result != DESTROY_MORE;
 }

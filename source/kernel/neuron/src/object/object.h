@@ -7,7 +7,9 @@
 // -> the memory and the charge go back (object/reclaim.h).
 //
 // A pointer from a handle lookup needs no reference until the kernel is left: harts do not block in
-// the kernel, and a retired object outlives every hart's current pass through it.
+// the kernel, and a retired object outlives every hart's current pass through it. An object that
+// can be found in other ways too leaves those in its destroy steps, and waits for a second grace
+// period.
 #ifndef NEURON_OBJECT_H
 #define NEURON_OBJECT_H
 
@@ -18,7 +20,8 @@
 struct process;
 
 struct object {
-    uint8_t type; // enum nx_object_type; constant
+    uint8_t type;  // enum nx_object_type; constant
+    bool unlinked; // only its memory is left to free; owned by reclamation
     _Atomic uint32_t references;
     uint16_t offset;            // of this struct in its allocation; constant
     uint32_t size;              // bytes charged; constant
@@ -61,6 +64,10 @@ void object_release(struct object *object);
 enum destroy_result {
     DESTROY_MORE, // call again
     DESTROY_FREE, // only the memory itself is left to free
+    // The same, but until this step other harts could find the object although it was retired
+    // (through a thread that waited on it, or in a list): the memory goes after another grace
+    // period.
+    DESTROY_UNLINKED,
     DESTROY_KEEP, // work done, but the object lives on (a dead process that handles still name)
 };
 

@@ -244,5 +244,5 @@ enum destroy_result process_destroy_step(struct object *object)
     ASSERT(atomic_load_explicit(&process->used, memory_order_relaxed) == 0);
     if (object->charged_to != NULL)
         process_uncharge(object->charged_to, process->budget);
-    return DESTROY_FREE;
+    return DESTROY_UNLINKED; // from the registry
 }
