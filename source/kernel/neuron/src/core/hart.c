@@ -44,6 +44,17 @@ uint32_t hart_online_mask(void)
     return mask;
 }
 
+uint32_t hart_kernel_mask(void)
+{
+    uint32_t mask = 0;
+    for (uint32_t i = 0; i < NX_HARTS_MAX; i++) {
+        uint32_t state = state_of(&harts[i]);
+        if (state == NX_HART_ONLINE || state == NX_HART_STOPPING)
+            mask |= 1u << i;
+    }
+    return mask;
+}
+
 void hart_init_all(void)
 {
     for (uint32_t i = 0; i < hart_count(); i++) {
@@ -64,6 +75,9 @@ void hart_enter_online(struct hart *hart)
     hart->online_since = arch_time();
     hart->dispatched_at = hart->online_since;
     hart->armed_deadline = 0;
+    // What was sent to it while it left: a bit that stays set would swallow every later IPI of its
+    // kind, because only the first one raises the interrupt.
+    atomic_store_explicit(&hart->ipi_pending, 0, memory_order_seq_cst);
     set_state(hart, NX_HART_ONLINE);
     // Only from here on do remote fences include this hart: drop what it may hold from before.
     arch_space_activate(NULL);
@@ -178,8 +192,11 @@ _Noreturn void hart_leave_now(void)
     struct hart *heir = &harts[0];
     struct thread *current = hart->current;
     hart->leaving = false;
-    // From here on nobody sends threads or IPIs here.
+    // From here on nobody sends threads or IPIs here. Full fence: whoever chose this hart before
+    // pushes before scheduler_evacuate looks, or sees the state and evacuates. Pairs with
+    // notify_hart.
     set_state(hart, NX_HART_STOPPING);
+    atomic_thread_fence(memory_order_seq_cst);
     arch_space_activate(NULL);
     hart->space = NULL;
     hart->current = NULL;

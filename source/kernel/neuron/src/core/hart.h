@@ -96,6 +96,8 @@ static inline struct hart *hart_self(void)
 
 // Mask of hart indices that are online.
 uint32_t hart_online_mask(void);
+// The same and those that are leaving: a stopping hart still holds kernel pointers.
+uint32_t hart_kernel_mask(void);
 uint32_t hart_count(void);
 static inline uint32_t hart_bit(const struct hart *hart)
 {

@@ -69,7 +69,7 @@ void reclaim_add_work(struct object *object)
 static uint32_t lagging_harts(const struct reclaim_state *state)
 {
     uint32_t lagging = 0;
-    uint32_t others = hart_online_mask() & ~hart_bit(hart_self());
+    uint32_t others = hart_kernel_mask() & ~hart_bit(hart_self());
     for (uint32_t i = 0; i < hart_count(); i++) {
         if ((others & (1u << i)) == 0)
             continue;

@@ -76,11 +76,11 @@ static void notify_hart(struct hart *hart, int32_t class)
                 arch_time() + timer_ticks_from_nanoseconds(TIMER_TICK_NANOSECONDS);
         return;
     }
-    // Full fence: the push comes before the look at what that hart runs. Pairs with the fence in
-    // idle_until_work.
+    // Full fence: the push comes before the look at what that hart runs and whether it stays. Pairs
+    // with the fences in idle_until_work and hart_leave_now.
     atomic_thread_fence(memory_order_seq_cst);
-    if (class > running_class(hart) &&
-        hart_send_ipi(hart->index, IPI_RESCHEDULE) == NX_ERR_BAD_STATE)
+    if (!is_online(hart) || (class > running_class(hart) &&
+                             hart_send_ipi(hart->index, IPI_RESCHEDULE) == NX_ERR_BAD_STATE))
         scheduler_evacuate(hart); // it went offline after it was chosen
 }
 
