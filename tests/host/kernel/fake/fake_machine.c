@@ -226,6 +226,7 @@ enum nx_status arch_hart_start(struct hart *hart)
 
 enum nx_status arch_hart_stop(void)
 {
+    arch_tlb_flush_all_local(); // without power, nothing is cached
     atomic_store_explicit(&arch_self()->stopped, true, memory_order_release);
     atomic_fetch_sub_explicit(&run.harts, 1, memory_order_relaxed);
     for (uint32_t i = 0; i < hart_count(); i++)
@@ -396,7 +397,7 @@ void fake_perturb(void)
     random ^= random << 17;
     hart->arch.random = random;
     if (random % 1024 < level) {
-        struct timespec nap = {.tv_nsec = 20000};
+        struct timespec nap = {.tv_nsec = random % 7 == 0 ? 300000 : 20000};
         nanosleep(&nap, NULL);
     } else if (random % 32 < level) {
         sched_yield();

@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define RUN_SECONDS  100
+#define RUN_SECONDS  30
 #define FIRST_BUDGET (12000 * NX_PAGE_SIZE)
 
 nx_handle first_process;
@@ -145,6 +145,13 @@ nx_handle user_thread(nx_handle process, user_program program, void *argument)
     CHECK_EQUAL(user_thread_new(process, program, argument, &thread), NX_OK);
     CHECK_EQUAL(USER_SYSCALL(NX_SYS_THREAD_START, thread).status, NX_OK);
     return thread;
+}
+
+void user_pause_program(void *argument)
+{
+    (void)argument;
+    for (int i = 0; i < 3; i++)
+        user_pause();
 }
 
 nx_handle user_grant(nx_handle process, nx_handle handle, uint32_t rights)

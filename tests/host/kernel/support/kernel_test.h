@@ -55,6 +55,8 @@ nx_handle user_thread(nx_handle process, user_program program, void *argument);
 // As user_thread but not started; fails with the status of the system call.
 enum nx_status user_thread_new(nx_handle process, user_program program, void *argument,
                                nx_handle *thread);
+// A program that spends a few moments in user mode.
+void user_pause_program(void *argument);
 // A copy of one's handle in another process.
 nx_handle user_grant(nx_handle process, nx_handle handle, uint32_t rights);
 enum nx_status user_close(nx_handle handle);

@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: Apache-2.0
+// Objects that go while others still look at them: no hart reads freed memory, and all of it
+// returns.
+#include "support/kernel_test.h"
+
+#include "nexus/info.h"
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+
+#define LEVEL 6u // of disturbance where locks change hands
+
+struct race {
+    nx_handle endpoint;
+    nx_handle notification;
+    nx_handle process;
+    uint64_t address;
+    _Atomic bool stop;
+    _Atomic uint64_t count;
+    struct barrier done;
+};
+
+// --- Threads made in a process that is being killed
+// -----------------------------------------------
+
+static void make_threads(void *argument)
+{
+    struct race *race = argument;
+    nx_handle thread;
+    enum nx_status status;
+    while ((status = user_thread_new(race->process, user_pause_program, NULL, &thread)) == NX_OK) {
+        CHECK_EQUAL(user_close(thread), NX_OK);
+        atomic_fetch_add(&race->count, 1u);
+    }
+    CHECK(status == NX_ERR_BAD_STATE || status == NX_ERR_NO_MEMORY);
+    barrier_arrive(&race->done);
+}
+
+static void kill_while_making(void *argument)
+{
+    (void)argument;
+    for (uint64_t round = 0; round < 60; round++) {
+        struct race race = {.process = user_process(1000)};
+        barrier_open(&race.done, 2);
+        user_thread(0, make_threads, &race);
+        user_thread(0, make_threads, &race);
+        while (atomic_load(&race.count) < round % 40)
+            user_pause();
+        CHECK_EQUAL(user_kill(race.process), NX_OK);
+        barrier_wait(&race.done);
+        CHECK_EQUAL(user_close(race.process), NX_OK);
+    }
+}
+
+static void test_a_process_can_be_killed_while_others_make_threads_in_it(void **state)
+{
+    (void)state;
+    fake_perturb_level(300);
+    kernel_run(4, kill_while_making, NULL);
+}
+
+// --- Mappings removed by a guess
+// ------------------------------------------------------------------
+
+#define PLACEMENT_BASE 0x1000000000ull
+
+static void unmap_by_guess(void *argument)
+{
+    struct race *race = argument;
+    while (!atomic_load(&race->stop))
+        (void)USER_SYSCALL(NX_SYS_MEMORY_UNMAP, 0, PLACEMENT_BASE);
+    barrier_arrive(&race->done);
+}
+
+static void map_under_guesses(void *argument)
+{
+    (void)argument;
+    struct race race = {0};
+    barrier_open(&race.done, 2);
+    nx_handle memory = user_memory(NX_PAGE_SIZE);
+    user_thread(0, unmap_by_guess, &race);
+    user_thread(0, unmap_by_guess, &race);
+    for (uint32_t i = 0; i < 4000; i++) {
+        struct user_result result =
+            USER_SYSCALL(NX_SYS_MEMORY_MAP, 0, memory, 0, 0, NX_PAGE_SIZE, NX_PROT_READ);
+        CHECK_EQUAL(result.status, NX_OK);
+        CHECK(result.value[0] >= PLACEMENT_BASE && result.value[0] < PLACEMENT_BASE + (1u << 30));
+        (void)USER_SYSCALL(NX_SYS_MEMORY_UNMAP, 0, result.value[0]);
+    }
+    atomic_store(&race.stop, true);
+    barrier_wait(&race.done);
+}
+
+static void test_a_mapping_may_be_removed_before_its_address_is_returned(void **state)
+{
+    (void)state;
+    fake_perturb_level(LEVEL);
+    kernel_run(4, map_under_guesses, NULL);
+}
+
+// --- Endpoints and notifications closed under waiters with deadlines
+// ------------------------------
+
+static bool is_end_of_wait(enum nx_status status)
+{
+    return status == NX_OK || status == NX_ERR_TIMED_OUT || status == NX_ERR_PEER_CLOSED ||
+           status == NX_ERR_BAD_HANDLE || status == NX_ERR_CANCELLED;
+}
+
+static void wait_briefly(void *argument)
+{
+    struct race *race = argument;
+    while (!atomic_load(&race->stop)) {
+        CHECK(is_end_of_wait(user_receive(race->endpoint, user_deadline(50000)).status));
+        CHECK(is_end_of_wait(user_call_until(race->endpoint, 0, user_deadline(50000)).status));
+        CHECK(is_end_of_wait(
+            USER_SYSCALL(NX_SYS_NOTIFICATION_WAIT, race->notification, user_deadline(50000))
+                .status));
+    }
+    barrier_arrive(&race->done);
+}
+
+static void close_under_waiters(void *argument)
+{
+    (void)argument;
+    for (uint64_t round = 0; round < 60; round++) {
+        struct race race = {.endpoint = user_endpoint(), .notification = user_notification()};
+        barrier_open(&race.done, 3);
+        for (int i = 0; i < 3; i++)
+            user_thread(0, wait_briefly, &race);
+        for (uint64_t i = 0; i < round % 30; i++)
+            user_pause();
+        CHECK_EQUAL(user_close(race.endpoint), NX_OK);
+        CHECK_EQUAL(user_close(race.notification), NX_OK);
+        user_sleep(10000000);
+        atomic_store(&race.stop, true);
+        barrier_wait(&race.done);
+    }
+}
+
+static void test_waiters_of_a_closed_endpoint_time_out_or_hear_of_it(void **state)
+{
+    (void)state;
+    fake_perturb_level(LEVEL);
+    kernel_run(4, close_under_waiters, NULL);
+}
+
+// --- Diagnosis of what is dying
+// -------------------------------------------------------------------
+
+static void look_at_everything(void *argument)
+{
+    struct race *race = argument;
+    while (!atomic_load(&race->stop))
+        for (uint64_t kind = NX_INFO_SYSTEM; kind <= NX_INFO_INTERRUPT; kind++)
+            for (uint64_t i = 0; i < 4; i++)
+                (void)USER_SYSCALL(NX_SYS_SYSTEM_INFO, first_machine, kind, i);
+    barrier_arrive(&race->done);
+}
+
+static void look_at_the_dying(void *argument)
+{
+    (void)argument;
+    struct race race = {0};
+    barrier_open(&race.done, 2);
+    user_thread(0, look_at_everything, &race);
+    user_thread(0, look_at_everything, &race);
+    for (uint64_t round = 0; round < 300; round++) {
+        nx_handle process = user_process(20);
+        struct user_result interrupt = USER_SYSCALL(NX_SYS_INTERRUPT_CREATE, first_machine, 7);
+        if (interrupt.status == NX_OK)
+            CHECK_EQUAL(user_close((nx_handle)interrupt.value[0]), NX_OK);
+        else
+            CHECK_EQUAL(interrupt.status, NX_ERR_BUSY); // its predecessor still goes
+        CHECK_EQUAL(user_close(process), NX_OK);
+    }
+    atomic_store(&race.stop, true);
+    barrier_wait(&race.done);
+}
+
+static void test_diagnosis_reads_only_what_lives(void **state)
+{
+    (void)state;
+    fake_perturb_level(LEVEL);
+    kernel_run(4, look_at_the_dying, NULL);
+}
+
+// --- Interrupts
+// -----------------------------------------------------------------------------------
+
+#define SOURCE 5u
+
+static void raise_often(void *argument)
+{
+    struct race *race = argument;
+    while (!atomic_load(&race->stop)) {
+        fake_plic_raise(SOURCE);
+        user_pause();
+    }
+    fake_plic_lower(SOURCE);
+    barrier_arrive(&race->done);
+}
+
+static void interrupt_objects_come_and_go(void *argument)
+{
+    (void)argument;
+    struct race race = {.notification = user_notification()};
+    barrier_open(&race.done, 1);
+    user_thread(0, raise_often, &race);
+    uint64_t taken = 0;
+    for (uint64_t round = 0; round < 200; round++) {
+        struct user_result created = USER_SYSCALL(NX_SYS_INTERRUPT_CREATE, first_machine, SOURCE);
+        if (created.status != NX_OK) {
+            CHECK_EQUAL(created.status, NX_ERR_BUSY);
+            user_sleep(5000000);
+            continue;
+        }
+        nx_handle interrupt = (nx_handle)created.value[0];
+        CHECK_EQUAL(USER_SYSCALL(NX_SYS_INTERRUPT_BIND, interrupt, race.notification, 1).status,
+                    NX_OK);
+        for (int i = 0; i < 3; i++) {
+            CHECK_EQUAL(user_wait(race.notification, NX_DEADLINE_NEVER), 1);
+            enum nx_status status = USER_SYSCALL(NX_SYS_INTERRUPT_ACK, interrupt).status;
+            // The signal may be one that the previous object left.
+            CHECK(status == NX_OK || status == NX_ERR_BAD_STATE);
+            taken++;
+        }
+        CHECK_EQUAL(user_close(interrupt), NX_OK);
+    }
+    CHECK(taken > 0);
+    atomic_store(&race.stop, true);
+    barrier_wait(&race.done);
+}
+
+static void test_an_interrupt_fires_into_a_living_object_or_none(void **state)
+{
+    (void)state;
+    fake_perturb_level(LEVEL);
+    kernel_run(4, interrupt_objects_come_and_go, NULL);
+}
+
+static int power_on(void **state)
+{
+    (void)state;
+    fake_power_on(4);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_process_can_be_killed_while_others_make_threads_in_it),
+        cmocka_unit_test(test_a_mapping_may_be_removed_before_its_address_is_returned),
+        cmocka_unit_test(test_waiters_of_a_closed_endpoint_time_out_or_hear_of_it),
+        cmocka_unit_test(test_diagnosis_reads_only_what_lives),
+        cmocka_unit_test(test_an_interrupt_fires_into_a_living_object_or_none),
+    };
+    return cmocka_run_group_tests_name("life", tests, power_on, NULL);
+}
