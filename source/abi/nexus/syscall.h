@@ -75,8 +75,8 @@ enum nx_syscall {
                            // the kernel itself prints only in a panic -> cursor behind what has
                            // been printed or read
 
-    NX_SYS_MEMORY_POPULATE = 41, // process h or 0, address, bytes already done: commits and maps the
-                                 // pages of the mapping that starts at address -> address
+    NX_SYS_MEMORY_POPULATE = 41, // process h or 0, address, bytes already done: commits and maps
+                                 // the pages of the mapping that starts at address -> address
     NX_SYSCALL_COUNT
 };
 

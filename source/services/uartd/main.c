@@ -58,7 +58,8 @@ static enum nx_status port_open(struct uartd *uartd)
     return ns16550_init(&uartd->port, &register_ops, uartd, &config);
 }
 
-// The kernel says where to go on: behind what it has printed itself, or what the last uartd has read.
+// The kernel says where to go on: behind what it has printed itself, or what the last uartd has
+// read.
 static enum nx_status log_attach(struct uartd *uartd)
 {
     uartd->log = nx_start_handle(NX_START_LOG);

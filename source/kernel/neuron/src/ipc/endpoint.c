@@ -133,20 +133,25 @@ static enum nx_status send_current(struct endpoint *endpoint, uint64_t deadline)
     return STATUS_SWITCHED;
 }
 
+// The deadline that an info word asks for. Read once: the page is ordinary memory of its process.
+static uint64_t requested_deadline(const struct thread *current, uint64_t info)
+{
+    if ((info & NX_INFO_DEADLINE) == 0)
+        return ARCH_TIMER_NEVER;
+    return timer_ticks_from_nanoseconds(*(const volatile uint64_t *)&current->page->deadline);
+}
+
 enum nx_status endpoint_call(struct endpoint *endpoint, uint64_t badge, uint64_t info,
                              const uint64_t words[6])
 {
     struct thread *current = hart_self()->current;
     if (!transfer_info_is_valid(info))
         return NX_ERR_INVALID_ARGUMENT;
-    uint64_t deadline = ARCH_TIMER_NEVER;
-    if ((info & NX_INFO_DEADLINE) != 0) {
-        deadline = timer_ticks_from_nanoseconds(*(volatile uint64_t *)&current->page->deadline);
-        if (deadline <= arch_time())
-            return NX_ERR_TIMED_OUT;
-        if (deadline == ARCH_TIMER_NEVER)
-            info &= ~NX_INFO_DEADLINE;
-    }
+    uint64_t deadline = requested_deadline(current, info);
+    if (deadline <= arch_time())
+        return NX_ERR_TIMED_OUT;
+    if (deadline == ARCH_TIMER_NEVER)
+        info &= ~NX_INFO_DEADLINE;
     for (unsigned i = 0; i < NX_MESSAGE_WORDS; i++)
         arch_set_result(current, i, words[i]);
     current->send_info = info;
@@ -340,11 +345,12 @@ enum nx_status endpoint_reply_receive(struct endpoint *endpoint, uint64_t info,
 {
     struct hart *hart = hart_self();
     struct thread *caller;
+    uint64_t deadline = requested_deadline(hart->current, info);
     enum nx_status status = answer_current(info, words, &caller);
     // Nobody to answer is no reason not to receive: the caller may have died.
     if (status != NX_OK && status != NX_ERR_PEER_CLOSED && status != NX_ERR_BAD_STATE)
         return status;
-    status = receive_or_wait(endpoint, ARCH_TIMER_NEVER);
+    status = receive_or_wait(endpoint, deadline);
     if (status != STATUS_SWITCHED) {
         if (caller != NULL)
             scheduler_make_ready(caller);
@@ -354,6 +360,7 @@ enum nx_status endpoint_reply_receive(struct endpoint *endpoint, uint64_t info,
         !scheduler_has_more_urgent(hart, caller)) {
         timer_cancel(caller);
         scheduler_switch_to(caller);
+        timer_rearm();
         return STATUS_SWITCHED;
     }
     if (caller != NULL)

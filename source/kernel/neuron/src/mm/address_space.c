@@ -22,12 +22,14 @@
 // The most page-table frames that one new leaf can need.
 #define TABLES_PER_LEAF 2u
 
+// One element of the array of records, which are reached by pointer.
+#define MAPPING_SLOT_SIZE 8u
+
 #define PROT_ACCESS (NX_PROT_READ | NX_PROT_WRITE | NX_PROT_EXECUTE)
 
-_Static_assert(NX_PROT_READ == ARCH_PROT_READ && NX_PROT_WRITE == ARCH_PROT_WRITE &&
-                   NX_PROT_EXECUTE == ARCH_PROT_EXECUTE,
+_Static_assert(PROT_ACCESS == (ARCH_PROT_READ | ARCH_PROT_WRITE | ARCH_PROT_EXECUTE),
                "permissions pass through unchanged");
-_Static_assert(NX_MAPPINGS_MAX * sizeof(struct mapping *) == NX_PAGE_SIZE,
+_Static_assert(NX_MAPPINGS_MAX *MAPPING_SLOT_SIZE == NX_PAGE_SIZE,
                "the array of records is one frame");
 
 enum nx_status address_space_init(struct address_space *space, struct process *process)
@@ -103,7 +105,7 @@ static struct mapping *find_containing(const struct address_space *space, uint64
 static void insert_at(struct address_space *space, uint32_t index, struct mapping *mapping)
 {
     memmove(&space->mappings[index + 1], &space->mappings[index],
-            (space->mapping_count - index) * sizeof(space->mappings[0]));
+            (space->mapping_count - index) * MAPPING_SLOT_SIZE);
     space->mappings[index] = mapping;
     space->mapping_count++;
 }
@@ -112,7 +114,7 @@ static void remove_at(struct address_space *space, uint32_t index)
 {
     space->mapping_count--;
     memmove(&space->mappings[index], &space->mappings[index + 1],
-            (space->mapping_count - index) * sizeof(space->mappings[0]));
+            (space->mapping_count - index) * MAPPING_SLOT_SIZE);
 }
 
 // The lowest gap at or above PLACEMENT_BASE that fits `length` with guard pages. The lock is held.

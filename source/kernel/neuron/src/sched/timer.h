@@ -19,7 +19,8 @@ struct timer_node {
     struct timer_node *child;
     struct timer_node *sibling;
     struct timer_node *previous; // parent for a first child, else left sibling
-    struct hart *hart; // whose heap holds the node; NULL: none. Guarded by that heap's lock
+    // Whose heap holds the node; NULL: none. Changed under that heap's lock, read without it.
+    _Atomic(struct hart *) hart;
 };
 
 struct timer_heap {
