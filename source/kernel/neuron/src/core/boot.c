@@ -35,11 +35,11 @@ static void start_timer(void)
     uint64_t period = timer_ticks_from_nanoseconds(TIMER_TICK_NANOSECONDS);
     hart->tick_deadline = start + period;
     timer_rearm();
-    while (hart->ticks == 0 && arch_time() < start + 100 * period) {
+    while (counter_read(&hart->ticks) == 0 && arch_time() < start + 100 * period) {
         arch_wait_for_interrupt();
         interrupts_handle_pending();
     }
-    if (hart->ticks == 0)
+    if (counter_read(&hart->ticks) == 0)
         panic("no timer interrupt within 100 tick periods");
     log_line("neuron: timer tick start");
 }
@@ -67,7 +67,7 @@ _Noreturn void kernel_boot(struct hart_id boot_hart, paddr_t devicetree)
 
     // This hart's interrupts.
     arch_hart_online();
-    harts[0].online_since = arch_time();
+    counter_set(&harts[0].online_since, arch_time());
     if (machine.has_plic)
         log_line("neuron: plic enabled");
     if (fault_injection_masks_timer(harts[0].index))

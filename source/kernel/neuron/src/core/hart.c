@@ -72,8 +72,8 @@ void hart_init_all(void)
 
 void hart_enter_online(struct hart *hart)
 {
-    hart->online_since = arch_time();
-    hart->dispatched_at = hart->online_since;
+    hart->dispatched_at = arch_time();
+    counter_set(&hart->online_since, hart->dispatched_at);
     hart->armed_deadline = 0;
     // What was sent to it while it left: a bit that stays set would swallow every later IPI of its
     // kind, because only the first one raises the interrupt.
@@ -229,17 +229,17 @@ enum nx_status hart_send_ipi(struct hart_index target, uint32_t reason)
     struct hart *hart = &harts[target.value];
     if (state_of(hart) != NX_HART_ONLINE)
         return NX_ERR_BAD_STATE;
-    self->ipi.requested++;
+    counter_add(&self->ipi.requested, 1);
     uint32_t sender = 1u << (IPI_SENDER_SHIFT + self->index.value);
     // Sequentially consistent: what the reason announces is visible before the bit.
     uint32_t before =
         atomic_fetch_or_explicit(&hart->ipi_pending, reason | sender, memory_order_seq_cst);
     if ((before & reason) == reason) {
-        self->ipi.coalesced++;
+        counter_add(&self->ipi.coalesced, 1);
         return NX_OK;
     }
-    self->ipi.sent++;
-    self->ipi.sent_to[target.value]++;
+    counter_add(&self->ipi.sent, 1);
+    counter_add(&self->ipi.sent_to[target.value], 1);
     if (fault_injection_suppresses_ipi())
         return NX_OK;
     return arch_ipi_send(hart_bit(hart));
@@ -250,7 +250,8 @@ static void note_senders(struct hart *hart, uint32_t pending)
     for (uint32_t i = 0; i < hart_count(); i++) {
         if ((pending & (1u << (IPI_SENDER_SHIFT + i))) == 0)
             continue;
-        if (hart->ipi.received_from[i]++ == 0)
+        counter_add(&hart->ipi.received_from[i], 1);
+        if (counter_read(&hart->ipi.received_from[i]) == 1)
             log_line("neuron: ipi hart%u->hart%u", i, hart->index.value);
     }
 }
@@ -259,10 +260,10 @@ void hart_dispatch_ipi(void)
 {
     struct hart *hart = hart_self();
     arch_ipi_clear();
-    hart->ipi.trapped++;
+    counter_add(&hart->ipi.trapped, 1);
     // Acquire: what each reason announces is visible after it. Pairs with hart_send_ipi.
     uint32_t pending = atomic_exchange_explicit(&hart->ipi_pending, 0, memory_order_acq_rel);
-    hart->ipi.dispatched += (uint32_t)__builtin_popcount(pending & IPI_REASONS);
+    counter_add(&hart->ipi.dispatched, (uint32_t)__builtin_popcount(pending & IPI_REASONS));
     if ((pending & IPI_STOP) != 0)
         arch_halt();
     note_senders(hart, pending);

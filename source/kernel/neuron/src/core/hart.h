@@ -2,8 +2,8 @@
 // Per-hart state, hart bring-up and the inter-processor interrupt ledger.
 //
 // Who owns what: fields under "hart-local" are touched by their own hart only, and read by others
-// for diagnosis without a lock (each is a word that only grows). `ipi_pending` is the mailbox:
-// senders set bits, the owner exchanges it with zero.
+// for diagnosis without a lock (core/counter.h; the other fields are not read). `ipi_pending` is
+// the mailbox: senders set bits, the owner exchanges it with zero.
 //
 // Why no IPI is lost: a sender sets its reason bit with a sequentially consistent OR and raises the
 // software interrupt only if that bit was clear. The receiver clears SSIP, fences, then exchanges
@@ -15,6 +15,7 @@
 
 #include "arch/arch.h"
 #include "arch_inline.h"
+#include "core/counter.h"
 #include "core/lock.h"
 #include "lock_check.h"
 #include "nexus/info.h"
@@ -34,13 +35,13 @@ struct thread;
 #define IPI_SENDER_SHIFT 16
 
 struct hart_ipi_ledger { // requested == sent + coalesced, kept by the sender
-    uint64_t requested;
-    uint64_t coalesced;
-    uint64_t sent;
-    uint64_t trapped;    // software interrupts taken, kept by the receiver
-    uint64_t dispatched; // reasons acted on
-    uint64_t sent_to[NX_HARTS_MAX];
-    uint64_t received_from[NX_HARTS_MAX];
+    _Atomic uint64_t requested;
+    _Atomic uint64_t coalesced;
+    _Atomic uint64_t sent;
+    _Atomic uint64_t trapped;    // software interrupts taken, kept by the receiver
+    _Atomic uint64_t dispatched; // reasons acted on
+    _Atomic uint64_t sent_to[NX_HARTS_MAX];
+    _Atomic uint64_t received_from[NX_HARTS_MAX];
 };
 
 struct hart {
@@ -59,15 +60,15 @@ struct hart {
     bool slice_over;             // a tick passed: give way to an equal thread too
     bool leaving;                // stop this hart at the next point where it owns no lock
     struct hart_ipi_ledger ipi;
-    uint64_t ticks;
-    uint64_t idle_time;
-    uint64_t online_since;
-    uint64_t idle_since; // time counter when the present wfi began, 0: awake
-    uint64_t switches;
-    uint64_t steals;
-    uint64_t interrupts;
-    uint64_t timer_interrupts;
-    uint64_t lock_contended;
+    _Atomic uint64_t ticks;
+    _Atomic uint64_t idle_time;
+    _Atomic uint64_t online_since;
+    _Atomic uint64_t idle_since; // time counter when the present wfi began, 0: awake
+    _Atomic uint64_t switches;
+    _Atomic uint64_t steals;
+    _Atomic uint64_t interrupts;
+    _Atomic uint64_t timer_interrupts;
+    _Atomic uint64_t lock_contended;
     uint64_t dispatched_at;  // time counter when `current` got the hart
     uint64_t tick_deadline;  // ARCH_TIMER_NEVER: no tick wanted
     uint64_t armed_deadline; // what the timer hardware was last armed for

@@ -28,7 +28,7 @@ void lock_acquire(struct lock *lock)
     if (atomic_compare_exchange_strong_explicit(&lock->word, &expected, holder_word(),
                                                 memory_order_acquire, memory_order_relaxed))
         return;
-    hart_self()->lock_contended++;
+    counter_add(&hart_self()->lock_contended, 1);
     do {
         // Read until it looks free: a failed exchange would take the line from the holder.
         while (atomic_load_explicit(&lock->word, memory_order_relaxed) != LOCK_FREE)

@@ -56,14 +56,14 @@ void selftest_before_smp(void)
 
 static const char *check_invalid_targets(void)
 {
-    uint64_t requested = harts[0].ipi.requested;
+    uint64_t requested = counter_read(&harts[0].ipi.requested);
     if (hart_send_ipi((struct hart_index){NX_HARTS_MAX}, IPI_RESCHEDULE) != NX_ERR_OUT_OF_RANGE)
         return "accepted-index-past-end";
     if (hart_send_ipi((struct hart_index){UINT32_MAX}, IPI_RESCHEDULE) != NX_ERR_OUT_OF_RANGE)
         return "accepted-wild-index";
     if (hart_send_ipi((struct hart_index){0}, IPI_RESCHEDULE) != NX_ERR_OUT_OF_RANGE)
         return "accepted-itself";
-    return harts[0].ipi.requested == requested ? NULL : "counted-a-refused-request";
+    return counter_read(&harts[0].ipi.requested) == requested ? NULL : "counted-a-refused-request";
 }
 
 // A reason without an interrupt must not be acted on: what makes a hart look is the IPI itself.
@@ -71,13 +71,13 @@ static const char *check_counterfactual(void)
 {
     for (uint32_t i = 1; i < hart_count(); i++) {
         struct hart *hart = &harts[i];
-        uint64_t dispatched = hart->ipi.dispatched;
+        uint64_t dispatched = counter_read(&hart->ipi.dispatched);
         atomic_fetch_or(&hart->ipi_pending, IPI_QUIESCE);
         uint64_t deadline = deadline_in(COUNTERFACTUAL_NANOSECONDS);
         while (arch_time() < deadline)
             hart_pause();
         atomic_fetch_and(&hart->ipi_pending, ~IPI_QUIESCE);
-        if (hart->ipi.dispatched != dispatched)
+        if (counter_read(&hart->ipi.dispatched) != dispatched)
             return "dispatched-without-interrupt";
     }
     return NULL;
@@ -87,7 +87,7 @@ static const char *check_reschedule(void)
 {
     struct hart_ipi_ledger *ledger = &harts[0].ipi;
     for (uint32_t i = 1; i < hart_count(); i++) {
-        volatile struct hart_ipi_ledger *peer = &harts[i].ipi;
+        const struct hart_ipi_ledger *peer = &harts[i].ipi;
         uint64_t received = peer->received_from[0];
         if (hart_send_ipi((struct hart_index){i}, IPI_RESCHEDULE) != NX_OK)
             return "refused";
@@ -96,10 +96,13 @@ static const char *check_reschedule(void)
             hart_pause();
         if (peer->received_from[0] == received)
             return "not-received";
-        if (peer->dispatched == 0 || peer->trapped == 0)
+        if (counter_read(&peer->dispatched) == 0 || counter_read(&peer->trapped) == 0)
             return "not-dispatched";
     }
-    return ledger->requested == ledger->sent + ledger->coalesced ? NULL : "ledger-does-not-add-up";
+    return counter_read(&ledger->requested) ==
+                   counter_read(&ledger->sent) + counter_read(&ledger->coalesced)
+               ? NULL
+               : "ledger-does-not-add-up";
 }
 
 // --- Stealing
@@ -194,7 +197,7 @@ static const char *check_stealing(struct steal_test *test)
     uint64_t before = 0;
     uint64_t after = 0;
     for (uint32_t i = 1; i < hart_count(); i++)
-        before += harts[i].steals;
+        before += counter_read(&harts[i].steals);
     if (prepare_steal(test) != NX_OK || queue_threads(test) != NX_OK)
         return "no-memory";
     for (uint32_t i = 1; i < hart_count(); i++)
@@ -212,7 +215,7 @@ static const char *check_stealing(struct steal_test *test)
         if (counter_of(test, i) != 1)
             return counter_of(test, i) == 0 ? "thread-lost" : "thread-ran-twice";
     for (uint32_t i = 1; i < hart_count(); i++)
-        after += harts[i].steals;
+        after += counter_read(&harts[i].steals);
     // Each was stolen from the boot hart at least once; thieves may steal from each other too.
     return after - before >= STEAL_THREADS ? NULL : "not-all-stolen";
 }

@@ -41,7 +41,7 @@ void endpoint_remove_waiter(struct endpoint *endpoint, struct thread *thread)
 // The words of a queued or awaiting caller's message.
 static void sent_words(const struct thread *caller, uint64_t words[6])
 {
-    if (caller->faulted) {
+    if (thread_is_faulted(caller)) {
         memcpy(words, caller->fault_words, sizeof(caller->fault_words));
         return;
     }
@@ -57,7 +57,7 @@ static enum nx_status deliver_call(struct thread *caller, struct thread *receive
     enum nx_status status = transfer_message(caller, receiver, caller->send_info, words);
     if (status != NX_OK)
         return status;
-    if (caller->faulted)
+    if (thread_is_faulted(caller))
         arch_set_info(receiver, NX_INFO_FAULT);
     arch_set_badge(receiver, caller->send_badge);
     object_acquire(&caller->object);
@@ -162,12 +162,12 @@ enum nx_status endpoint_call(struct endpoint *endpoint, uint64_t badge, uint64_t
 void endpoint_send_fault(struct endpoint *endpoint, uint64_t badge)
 {
     struct thread *current = hart_self()->current;
-    current->faulted = true;
+    thread_set_faulted(current, true);
     current->send_info = 0;
     current->send_badge = badge;
     if (send_current(endpoint, ARCH_TIMER_NEVER) != STATUS_SWITCHED) {
         // No supervisor is left to answer.
-        current->faulted = false;
+        thread_set_faulted(current, false);
         process_kill(current->process, NX_EXIT_FAULTED);
     }
 }
@@ -277,7 +277,7 @@ void reply_abandon(struct object *caller, uint64_t sequence)
 // A fault's answer: on with the same registers, or the end of the process.
 static void answer_fault(struct thread *caller, uint64_t word)
 {
-    caller->faulted = false;
+    thread_set_faulted(caller, false);
     if (word != NX_FAULT_RESUME)
         process_kill(caller->process, NX_EXIT_FAULTED);
 }
@@ -292,7 +292,7 @@ static enum nx_status answer(struct thread *caller, uint64_t sequence, uint64_t 
         return NX_ERR_INVALID_ARGUMENT;
     if (!thread_claim(caller, THREAD_AWAITING_REPLY, sequence))
         return NX_ERR_PEER_CLOSED;
-    if (caller->faulted) {
+    if (thread_is_faulted(caller)) {
         answer_fault(caller, words[0]);
         return NX_OK;
     }

@@ -100,7 +100,7 @@ struct thread *fastpath_reply_receive(uint64_t handle, uint64_t word0, uint64_t 
     struct thread *current = hart->current;
     // A caller to answer, by words, whom this hart can run at once and should.
     struct thread *caller = current->caller;
-    if (caller == NULL || caller->faulted || !can_switch_to(hart, caller) ||
+    if (caller == NULL || thread_is_faulted(caller) || !can_switch_to(hart, caller) ||
         scheduler_has_more_urgent(hart, caller))
         goto slow;
     // An endpoint to receive from, where nobody waits, and no signal to report.

@@ -106,7 +106,7 @@ void interrupt_deliver_claimed(void)
         uint32_t source = arch_irq_claim();
         if (source == 0)
             return;
-        hart->interrupts++;
+        counter_add(&hart->interrupts, 1);
         deliver(source);
     }
 }

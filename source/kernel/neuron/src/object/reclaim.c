@@ -18,8 +18,8 @@ struct reclaim_state {
     struct object_list waiting;
     struct object_list ready;
     uint64_t snapshot[NX_HARTS_MAX];
-    uint64_t retired;
-    uint64_t done;
+    _Atomic uint64_t retired; // read by any hart
+    _Atomic uint64_t done;    // read by any hart
 };
 
 static struct reclaim_state states[NX_HARTS_MAX];
@@ -54,14 +54,14 @@ static void list_append(struct object_list *list, struct object_list *tail)
 void reclaim_retire(struct object *object)
 {
     struct reclaim_state *state = state_self();
-    state->retired++;
+    counter_add(&state->retired, 1);
     list_push(&state->incoming, object);
 }
 
 void reclaim_add_work(struct object *object)
 {
     struct reclaim_state *state = state_self();
-    state->retired++;
+    counter_add(&state->retired, 1);
     list_push(&state->ready, object);
 }
 
@@ -138,7 +138,7 @@ bool reclaim_run(uint32_t steps)
         if (state->ready.first == NULL)
             state->ready.last = NULL;
         if (object_destroy_step(object))
-            state->done++;
+            counter_add(&state->done, 1);
         else
             list_push(&state->ready, object);
     }
@@ -185,7 +185,7 @@ uint64_t reclaim_retired_count(void)
 {
     uint64_t sum = 0;
     for (uint32_t i = 0; i < NX_HARTS_MAX; i++)
-        sum += states[i].retired;
+        sum += counter_read(&states[i].retired);
     return sum;
 }
 
@@ -193,6 +193,6 @@ uint64_t reclaim_done_count(void)
 {
     uint64_t sum = 0;
     for (uint32_t i = 0; i < NX_HARTS_MAX; i++)
-        sum += states[i].done;
+        sum += counter_read(&states[i].done);
     return sum;
 }

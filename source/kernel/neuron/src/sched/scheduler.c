@@ -46,7 +46,7 @@ static struct hart *choose_hart(const struct thread *thread)
 {
     uint32_t online = hart_online_mask();
     struct hart *fallback = hart_self();
-    struct hart *home = &harts[thread->home];
+    struct hart *home = &harts[atomic_load_explicit(&thread->home, memory_order_relaxed)];
     bool home_allowed = (online & hart_bit(home)) != 0 && scheduler_may_run(thread, hart_bit(home));
     if (home_allowed) {
         fallback = home;
@@ -138,7 +138,7 @@ enum nx_status scheduler_steal(struct hart *thief, struct hart *victim, uint32_t
         return status;
     struct thread *thread;
     while ((thread = thread_queue_pop_front(&taken)) != NULL) {
-        thief->steals++;
+        counter_add(&thief->steals, 1);
         run_queue_push(&thief->run_queue, thread, false);
     }
     return NX_OK;
@@ -159,7 +159,8 @@ static struct thread *next_thread(struct hart *hart)
 
 static bool tick_wanted(const struct hart *hart)
 {
-    return hart->ticks < TIMER_PROOF_TICKS || hart->current != NULL || reclaim_is_pending();
+    return counter_read(&hart->ticks) < TIMER_PROOF_TICKS || hart->current != NULL ||
+           reclaim_is_pending();
 }
 
 // Keeps the tick running while there is a reason for it, then arms the timer.
@@ -191,12 +192,13 @@ static struct thread *idle_until_work(struct hart *hart)
             break;
         update_timer(hart);
         if (!more) {
-            hart->idle_since = arch_time();
+            uint64_t start = arch_time();
+            counter_set(&hart->idle_since, start);
             reclaim_rest_begin(hart);
             arch_wait_for_interrupt();
             reclaim_rest_end(hart);
-            hart->idle_time += arch_time() - hart->idle_since;
-            hart->idle_since = 0;
+            counter_add(&hart->idle_time, arch_time() - start);
+            counter_set(&hart->idle_since, 0);
         }
         interrupts_handle_pending();
         log_signal_reader();
@@ -261,9 +263,9 @@ void scheduler_preempt(void)
 static void count_tick(struct hart *hart, uint64_t now)
 {
     uint64_t period = timer_ticks_from_nanoseconds(TIMER_TICK_NANOSECONDS);
-    hart->ticks++;
+    counter_add(&hart->ticks, 1);
     fault_injection_on_tick(hart->index);
-    if (hart->ticks == TIMER_PROOF_TICKS)
+    if (counter_read(&hart->ticks) == TIMER_PROOF_TICKS)
         log_line("neuron: hart%u tick n=%u", hart->index.value, TIMER_PROOF_TICKS);
     hart->tick_deadline = now + period;
     hart->slice_over = true;
@@ -286,7 +288,7 @@ void scheduler_timer_interrupt(void)
 {
     struct hart *hart = hart_self();
     uint64_t now = arch_time();
-    hart->timer_interrupts++;
+    counter_add(&hart->timer_interrupts, 1);
     hart->armed_deadline = 0; // the hardware must be armed anew: its interrupt is level-triggered
     if (hart->tick_deadline <= now)
         count_tick(hart, now);

@@ -37,9 +37,9 @@ static inline void scheduler_dispatch(struct hart *hart, struct thread *previous
                                       struct thread *next)
 {
     struct address_space *space = &next->process->space;
-    next->home = hart->index.value;
+    atomic_store_explicit(&next->home, hart->index.value, memory_order_relaxed);
     hart->current = next;
-    hart->switches++;
+    counter_add(&hart->switches, 1);
     atomic_store_explicit(&hart->running_class,
                           atomic_load_explicit(&next->class, memory_order_relaxed),
                           memory_order_relaxed);

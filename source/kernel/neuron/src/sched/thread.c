@@ -58,7 +58,7 @@ enum nx_status thread_create(struct process *process, vaddr_t entry, uint64_t st
     created->page_memory = page_memory;
     created->process = process;
     created->id = atomic_fetch_add_explicit(&next_thread_id, 1, memory_order_relaxed);
-    created->home = hart_self()->index.value;
+    atomic_init(&created->home, hart_self()->index.value);
     atomic_init(&created->affinity, (1u << NX_HARTS_MAX) - 1);
     uint8_t class = NX_CLASS_NORMAL;
     if (process->highest_class < class)
@@ -142,8 +142,8 @@ bool thread_cancel(struct thread *thread, uint64_t sequence, enum nx_status stat
         if (taken)
             break;
     }
-    if (thread->faulted) {
-        thread->faulted = false;
+    if (thread_is_faulted(thread)) {
+        thread_set_faulted(thread, false);
         // A fault that nobody will answer any more, unless the process is being killed already.
         if (atomic_load_explicit(&thread->pending, memory_order_relaxed) == 0)
             process_kill(thread->process, NX_EXIT_FAULTED);
@@ -169,10 +169,12 @@ void thread_kill(struct thread *thread)
         return;
     // Running or runnable. If it runs elsewhere, make that hart enter the kernel; a hart that has
     // gone offline meanwhile runs nothing.
-    for (uint32_t i = 0; i < hart_count(); i++)
-        if (&harts[i] != hart_self() && harts[i].current == thread &&
-            hart_send_ipi(harts[i].index, IPI_RESCHEDULE) == NX_ERR_BAD_STATE)
-            break;
+    uint32_t home = atomic_load_explicit(&thread->home, memory_order_relaxed);
+    bool running = thread_state_of(atomic_load_explicit(&thread->wait, memory_order_relaxed)) ==
+                   THREAD_RUNNING;
+    if (running && home != hart_self()->index.value &&
+        hart_send_ipi((struct hart_index){home}, IPI_RESCHEDULE) == NX_ERR_BAD_STATE)
+        return;
 }
 
 void thread_end_current(void)

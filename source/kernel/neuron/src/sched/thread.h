@@ -69,9 +69,7 @@ struct thread {
     struct thread_link link;
     uint64_t send_info;  // of the message being sent; its words are in the frame
     uint64_t send_badge; // of the handle it was sent through
-    bool faulted;        // the wait is a fault message: a reply resumes or kills
     uint64_t fault_words[NX_MESSAGE_WORDS];
-    uint32_t home; // hart index it last ran on
 
     // The owner starts and ends it under the heap's lock (sched/timer.h).
     struct timer_node timer;
@@ -83,6 +81,10 @@ struct thread {
     uint64_t caller_sequence;
     // The notification that receives report; reference held. Changed by the thread itself.
     struct notification *bound;
+
+    // Written by the owner, read by anyone.
+    _Atomic bool faulted;  // the wait is a fault message: a reply resumes or kills
+    _Atomic uint32_t home; // hart index it last ran on
 
     _Atomic uint32_t affinity; // mask of hart indices
     _Atomic uint8_t class;     // enum nx_class
@@ -101,6 +103,16 @@ static inline enum thread_state thread_state_of(uint64_t wait)
 static inline uint64_t thread_sequence_of(uint64_t wait)
 {
     return wait >> THREAD_SEQUENCE_SHIFT;
+}
+
+static inline bool thread_is_faulted(const struct thread *thread)
+{
+    return atomic_load_explicit(&thread->faulted, memory_order_relaxed);
+}
+
+static inline void thread_set_faulted(struct thread *thread, bool faulted)
+{
+    atomic_store_explicit(&thread->faulted, faulted, memory_order_relaxed);
 }
 
 // Changes the state, keeping the sequence. Owner only.

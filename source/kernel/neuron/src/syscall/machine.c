@@ -138,7 +138,7 @@ static enum nx_status describe_system(uint64_t index, void *buffer, size_t *size
         .asid_bits = arch_asid_bits(),
         .frames_total = frame_total_count(),
         .frames_free = frame_free_count(),
-        .boot_ticks = harts[0].online_since,
+        .boot_ticks = counter_read(&harts[0].online_since),
         .objects_retired = retired > done ? retired - done : 0,
         .objects_reclaimed = done,
     };
@@ -155,29 +155,29 @@ static enum nx_status describe_hart(uint64_t index, void *buffer, size_t *size)
     uint32_t state = atomic_load_explicit(&hart->state, memory_order_relaxed);
     // A hart that sleeps now has not booked this sleep yet.
     uint64_t now = arch_time();
-    uint64_t since = hart->idle_since;
+    uint64_t since = counter_read(&hart->idle_since);
     uint64_t sleeping = since != 0 && since < now ? now - since : 0;
     struct nx_info_hart record = {
         .hart_id = hart->id.value,
         .state = state,
         .run_queue_length = atomic_load_explicit(&hart->run_queue.length, memory_order_relaxed),
-        .ticks = hart->ticks,
-        .idle_time = hart->idle_time + sleeping,
-        .online_time = state == NX_HART_ONLINE ? now - hart->online_since : 0,
-        .ipi_requested = hart->ipi.requested,
-        .ipi_coalesced = hart->ipi.coalesced,
-        .ipi_sent = hart->ipi.sent,
-        .ipi_trapped = hart->ipi.trapped,
-        .ipi_dispatched = hart->ipi.dispatched,
-        .steals = hart->steals,
-        .switches = hart->switches,
-        .interrupts = hart->interrupts,
-        .timer_interrupts = hart->timer_interrupts,
-        .lock_contended = hart->lock_contended,
+        .ticks = counter_read(&hart->ticks),
+        .idle_time = counter_read(&hart->idle_time) + sleeping,
+        .online_time = state == NX_HART_ONLINE ? now - counter_read(&hart->online_since) : 0,
+        .ipi_requested = counter_read(&hart->ipi.requested),
+        .ipi_coalesced = counter_read(&hart->ipi.coalesced),
+        .ipi_sent = counter_read(&hart->ipi.sent),
+        .ipi_trapped = counter_read(&hart->ipi.trapped),
+        .ipi_dispatched = counter_read(&hart->ipi.dispatched),
+        .steals = counter_read(&hart->steals),
+        .switches = counter_read(&hart->switches),
+        .interrupts = counter_read(&hart->interrupts),
+        .timer_interrupts = counter_read(&hart->timer_interrupts),
+        .lock_contended = counter_read(&hart->lock_contended),
     };
     for (uint32_t i = 0; i < NX_HARTS_MAX; i++) {
-        record.ipi_sent_to[i] = hart->ipi.sent_to[i];
-        record.ipi_received_from[i] = hart->ipi.received_from[i];
+        record.ipi_sent_to[i] = counter_read(&hart->ipi.sent_to[i]);
+        record.ipi_received_from[i] = counter_read(&hart->ipi.received_from[i]);
     }
     memcpy(buffer, &record, sizeof(record));
     *size = sizeof(record);

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+// Counters that one hart writes and any hart reads for diagnosis: words that are never torn,
+// without the cost of an atomic addition.
+#ifndef NEURON_COUNTER_H
+#define NEURON_COUNTER_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+static inline uint64_t counter_read(const _Atomic uint64_t *counter)
+{
+    return atomic_load_explicit(counter, memory_order_relaxed);
+}
+
+static inline void counter_set(_Atomic uint64_t *counter, uint64_t value)
+{
+    atomic_store_explicit(counter, value, memory_order_relaxed);
+}
+
+// Only the hart that owns the counter.
+static inline void counter_add(_Atomic uint64_t *counter, uint64_t amount)
+{
+    counter_set(counter, counter_read(counter) + amount);
+}
+
+#endif
