@@ -36,7 +36,7 @@ struct nx_info_system {
     uint32_t asid_bits;
     uint64_t frames_total; // 4 KiB frames that the allocator manages
     uint64_t frames_free;
-    uint64_t boot_ticks;      // time counter at kernel entry
+    uint64_t boot_ticks;      // time counter when the boot hart took interrupts
     uint64_t objects_retired; // waiting for a grace period
     uint64_t objects_reclaimed;
 };

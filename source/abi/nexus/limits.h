@@ -22,8 +22,9 @@
 #define NX_MAPPINGS_MAX          512u  // per process
 #define NX_THREADS_MAX           64u   // per process
 #define NX_MEMORY_SIZE_MAX       (1ul << 30)
-#define NX_MEMORY_CONTIGUOUS_MAX (4ul << 20)
+#define NX_MEMORY_CONTIGUOUS_MAX (128ul << 10)
 #define NX_EXTENTS_MAX           64u // physical extents that one memory_physical call reports
+#define NX_MEMORY_PHYSICAL_MAX   (256ul << 10) // bytes that one memory_physical call may ask for
 
 #define NX_DEADLINE_NEVER (~0ull) // nanoseconds since the time counter's zero
 #define NX_HART_ANY       (~0ull)

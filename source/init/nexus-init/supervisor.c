@@ -9,7 +9,7 @@
 #define READY_PATIENCE    (10 * NX_SECOND)
 #define TARDY_MAX         3u // starts in a row that exceed it; then the service is down
 #define BACK_OFF_FIRST    (10 * NX_MILLISECOND)
-#define BACK_OFF_DOUBLING 6u // up to 640 ms
+#define BACK_OFF_DOUBLING 4u // up to 160 ms
 #define CRASHES_MAX       5u // in CRASH_WINDOW; one more and the service is down
 #define CRASH_WINDOW      (10 * NX_SECOND)
 

@@ -242,7 +242,11 @@ enum nx_status hart_send_ipi(struct hart_index target, uint32_t reason)
     counter_add(&self->ipi.sent_to[target.value], 1);
     if (fault_injection_suppresses_ipi())
         return NX_OK;
-    return arch_ipi_send(hart_bit(hart));
+    enum nx_status status = arch_ipi_send(hart_bit(hart));
+    if (status != NX_OK)
+        // Otherwise later requests would coalesce with one that never arrives.
+        atomic_fetch_and_explicit(&hart->ipi_pending, ~reason, memory_order_relaxed);
+    return status;
 }
 
 static void note_senders(struct hart *hart, uint32_t pending)
@@ -269,6 +273,8 @@ void hart_dispatch_ipi(void)
     note_senders(hart, pending);
     if ((pending & IPI_LEAVE) != 0)
         hart->leaving = true;
+    // A hart that stopped may have left its deadlines here.
+    timer_rearm();
     // IPI_QUIESCE needs nothing more: the hart passes a quiescent point when it leaves the kernel.
     if ((pending & (IPI_RESCHEDULE | IPI_LEAVE)) != 0)
         hart->reschedule = true;

@@ -124,8 +124,8 @@ _Noreturn void hart_leave_now(void);
 void hart_enter_online(struct hart *hart);
 
 // Starts a stopped hart; stops a running one after its threads, deadlines and interrupts have
-// moved. Errors: NX_ERR_OUT_OF_RANGE (no such hart), NX_ERR_BAD_STATE (already so, or it is the
-// last one online), NX_ERR_UNSUPPORTED (no HSM), NX_ERR_TIMED_OUT.
+// moved. Errors: NX_ERR_OUT_OF_RANGE (no such hart), NX_ERR_BAD_STATE (already so, or index
+// 0, which stays), NX_ERR_BUSY (it is still stopping: try again), and what the firmware answers.
 NX_MUST_CHECK enum nx_status hart_start(struct hart_index index);
 NX_MUST_CHECK enum nx_status hart_stop(struct hart_index index);
 

@@ -20,7 +20,7 @@ enum lock_rank {
     LOCK_RANK_HANDLE_TABLE = 2, // struct handle_table
     LOCK_RANK_SPACE = 3,        // struct address_space
     LOCK_RANK_OBJECT = 4,       // endpoint, notification, interrupt, memory object
-    LOCK_RANK_REGISTRY = 5,     // lists of all processes and interrupts, for diagnosis
+    LOCK_RANK_REGISTRY = 5,     // list of all processes, for diagnosis
     LOCK_RANK_TIMER = 6,        // a hart's deadline heap
     LOCK_RANK_RUN_QUEUE = 7,
     LOCK_RANK_ASID = 8,

@@ -111,6 +111,7 @@ static enum nx_status send_current(struct endpoint *endpoint, uint64_t deadline)
     if (status != NX_OK) {
         // The receiver asks again: what it waits for besides may have come meanwhile.
         arch_set_status(receiver, NX_ERR_CANCELLED);
+        arch_set_info(receiver, 0);
         scheduler_make_ready(receiver);
         return status;
     }
@@ -123,7 +124,7 @@ static enum nx_status send_current(struct endpoint *endpoint, uint64_t deadline)
         thread_sequence_of(atomic_load_explicit(&current->wait, memory_order_relaxed)) + 1;
     thread_begin_wait(current, THREAD_AWAITING_REPLY, NULL);
     thread_recheck_kill(current);
-    if (scheduler_may_run(receiver, hart_bit(hart))) {
+    if (scheduler_may_run(receiver, hart_bit(hart)) && !scheduler_has_more_urgent(hart, receiver)) {
         timer_cancel(receiver);
         scheduler_switch_to(receiver);
     } else {

@@ -65,7 +65,8 @@ struct thread *fastpath_call(uint64_t handle, uint64_t word0, uint64_t word1, ui
     if (!lock_try_acquire_fast(&endpoint->lock, hart))
         goto slow;
     struct thread *receiver = endpoint->receivers.first;
-    if (receiver == NULL || endpoint->receive_handles == 0 || !can_switch_to(hart, receiver)) {
+    if (receiver == NULL || endpoint->receive_handles == 0 || !can_switch_to(hart, receiver) ||
+        scheduler_has_more_urgent(hart, receiver)) {
         lock_release_fast(&endpoint->lock);
         goto slow;
     }

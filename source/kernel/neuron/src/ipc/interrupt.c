@@ -41,6 +41,11 @@ enum nx_status interrupt_create(struct process *process, uint64_t source,
 enum nx_status interrupt_bind(struct interrupt *interrupt, struct notification *notification,
                               uint64_t bits)
 {
+    uint32_t chosen = hart_self()->index.value;
+    if (!machine.harts[chosen].has_plic_context)
+        chosen = 0;
+    if (!machine.harts[chosen].has_plic_context)
+        return NX_ERR_UNSUPPORTED;
     if (!object_try_acquire(&notification->object))
         return NX_ERR_BAD_HANDLE;
     lock_acquire(&interrupt->lock);
@@ -48,7 +53,7 @@ enum nx_status interrupt_bind(struct interrupt *interrupt, struct notification *
     interrupt->notification = notification;
     interrupt->bits = bits;
     if (old == NULL)
-        interrupt->hart = hart_self()->index.value;
+        interrupt->hart = chosen;
     struct hart_index hart = {interrupt->hart};
     arch_irq_enable(interrupt->source, hart);
     arch_irq_set_masked(interrupt->source, false);
@@ -84,19 +89,26 @@ static void deliver(uint32_t source)
         // Acquire: pairs with the release in interrupt_create.
         interrupt = atomic_load_explicit(&interrupts[source], memory_order_acquire);
     if (interrupt == NULL) {
-        arch_irq_set_masked(source, true);
+        // No object, so nobody has enabled it: a claim that was on its way when its object went.
+        // The object's end has masked it; masking here could hit a new object's source.
         arch_irq_complete(source, hart->index);
         return;
     }
     lock_acquire(&interrupt->lock);
+    if (interrupt->notification == NULL) {
+        // Not bound, or being destroyed. A later bind unmasks it, under this lock.
+        arch_irq_set_masked(source, true);
+        arch_irq_complete(source, hart->index);
+        lock_release(&interrupt->lock);
+        return;
+    }
     interrupt->claimed = true;
     interrupt->count++;
     struct notification *notification = interrupt->notification;
     uint64_t bits = interrupt->bits;
     lock_release(&interrupt->lock);
     // Unbound meanwhile or not, the notification lives until this hart leaves the kernel.
-    if (notification != NULL)
-        notification_signal(notification, bits);
+    notification_signal(notification, bits);
 }
 
 void interrupt_deliver_claimed(void)
@@ -167,6 +179,7 @@ enum destroy_result interrupt_destroy_step(struct object *object)
         interrupt->notification = NULL;
         if (interrupt->claimed)
             arch_irq_complete(interrupt->source, hart);
+        arch_irq_set_masked(interrupt->source, true);
         arch_irq_disable(interrupt->source, hart);
         lock_release(&interrupt->lock);
         object_release(&notification->object);

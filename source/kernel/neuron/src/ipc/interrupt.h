@@ -34,7 +34,8 @@ struct interrupt {
 // Errors: NX_ERR_OUT_OF_RANGE (no such source), NX_ERR_BUSY (it has an object), NX_ERR_NO_MEMORY.
 NX_MUST_CHECK enum nx_status interrupt_create(struct process *process, uint64_t source,
                                               struct interrupt **interrupt);
-// Errors: NX_ERR_BAD_HANDLE (the notification is retired).
+// Errors: NX_ERR_BAD_HANDLE (the notification is retired), NX_ERR_UNSUPPORTED (neither this hart
+// nor hart 0 has a PLIC context).
 NX_MUST_CHECK enum nx_status interrupt_bind(struct interrupt *interrupt,
                                             struct notification *notification, uint64_t bits);
 // Errors: NX_ERR_BAD_STATE (nothing to acknowledge).

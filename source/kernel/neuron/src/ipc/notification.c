@@ -73,7 +73,8 @@ static bool take_receiver(struct notification *notification, struct thread *thre
     bool taken = false;
     lock_acquire(&endpoint->lock);
     if (atomic_load_explicit(&thread->wait, memory_order_relaxed) == wait &&
-        atomic_load_explicit(&thread->waiting_on, memory_order_relaxed) == object) {
+        atomic_load_explicit(&thread->waiting_on, memory_order_relaxed) == object &&
+        thread->bound == notification) {
         uint64_t bits = notification_take_bits(notification);
         if (bits != 0) {
             thread_queue_remove(&endpoint->receivers, thread);

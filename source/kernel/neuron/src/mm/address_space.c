@@ -157,6 +157,8 @@ static enum nx_status check_request(const struct memory *memory, uint64_t offset
 // Places and inserts a filled record. The lock is held.
 static enum nx_status place(struct address_space *space, struct mapping *mapping)
 {
+    if (space->closed)
+        return NX_ERR_BAD_STATE;
     if (space->mapping_count == NX_MAPPINGS_MAX)
         return NX_ERR_NO_MEMORY;
     if (mapping->start == 0) {
@@ -320,6 +322,7 @@ bool address_space_clear_some(struct address_space *space)
     struct mapping *mapping = NULL;
     bool removed = false;
     lock_acquire(&space->lock);
+    space->closed = true;
     if (space->mapping_count > 0) {
         mapping = space->mappings[space->mapping_count - 1];
         removed = shrink(space, mapping);

@@ -35,6 +35,7 @@ struct address_space {
 
     struct lock lock;
     struct mapping **mappings; // one frame of pointers, sorted by start
+    bool closed;               // the process is dying: nothing may be mapped any more
     uint32_t mapping_count;
     uint32_t table_frames; // charged page tables besides the root
 };
@@ -46,7 +47,8 @@ void address_space_destroy(struct address_space *space);
 
 // Enters a mapping; *address 0 lets the kernel choose. Errors: NX_ERR_INVALID_ARGUMENT (alignment,
 // W+X, no permission bit), NX_ERR_OUT_OF_RANGE (past the object or outside the user range),
-// NX_ERR_OVERFLOW, NX_ERR_ALREADY_EXISTS (overlap), NX_ERR_NO_MEMORY, NX_ERR_BAD_HANDLE.
+// NX_ERR_ALREADY_EXISTS (overlap), NX_ERR_NO_MEMORY, NX_ERR_BAD_HANDLE (the object is retired),
+// NX_ERR_BAD_STATE (the process is dying).
 NX_MUST_CHECK enum nx_status address_space_map(struct address_space *space, struct memory *memory,
                                                uint64_t offset, uint64_t length, uint32_t prot,
                                                uint64_t *address);

@@ -3,7 +3,8 @@
 //
 // A buddy allocator over every RAM range of the machine, under one lock of rank FRAME. Blocks are
 // naturally aligned powers of two of frames, up to FRAME_ORDER_MAX. A frame belongs to whoever
-// allocated it until freed; the allocator keeps its state in struct frame, one per frame of RAM.
+// allocated it until freed; the allocator keeps one bit per block and order, carved from each
+// range.
 #ifndef NEURON_FRAME_H
 #define NEURON_FRAME_H
 

@@ -224,6 +224,9 @@ bool handle_table_close_some(struct process *process, uint32_t limit)
         bool taken = take_any(table, &value);
         lock_release(&table->lock);
         if (taken) {
+            if (value.type == NX_OBJECT_PROCESS && (value.rights & NX_RIGHT_MANAGE) != 0 &&
+                value.object != &process->object)
+                process_kill_unstarted(CONTAINER_OF(value.object, struct process, object));
             value_dispose(&value);
             continue;
         }

@@ -121,6 +121,9 @@ static void queue_cleanup(struct process *process)
 
 void process_kill(struct process *process, int64_t exit_status)
 {
+    // From a look-up it may be retired already: its destruction then does all there is to do.
+    if (!object_try_acquire(&process->object))
+        return;
     lock_acquire(&process->lock);
     bool first = begin_dying_locked(process, exit_status);
     bool empty = process->thread_count == 0;
@@ -133,6 +136,20 @@ void process_kill(struct process *process, int64_t exit_status)
     lock_release(&process->lock);
     if (first && empty)
         queue_cleanup(process);
+    object_release(&process->object);
+}
+
+void process_kill_unstarted(struct process *process)
+{
+    bool unstarted = true;
+    lock_acquire(&process->lock);
+    for (const struct thread *thread = process->threads; thread != NULL;
+         thread = thread->next_in_process)
+        if (atomic_load_explicit(&thread->wait, memory_order_relaxed) != THREAD_NEW)
+            unstarted = false;
+    lock_release(&process->lock);
+    if (unstarted)
+        process_kill(process, NX_EXIT_KILLED);
 }
 
 enum nx_status process_add_thread(struct process *process, struct thread *thread)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Processes: a handle table, an address space, threads and a memory budget.
 //
-// Life cycle: process_create (NEW) -> first thread starts (ALIVE) -> process_kill, or the last
+// Life cycle: process_create (NEW) -> first thread is created (ALIVE) -> process_kill, or the last
 // thread ends (DYING) -> when no thread is left, bounded cleanup steps close its handles and unmap
 // its memory (object/reclaim.h) -> DEAD, and the exit notification is signalled -> the object goes
 // when its last handle and the last thing charged to it are gone.
@@ -64,6 +64,10 @@ void process_uncharge(struct process *process, uint64_t bytes);
 // Begins the end: marks the process DYING and all its threads for death. Idempotent; the first
 // status wins.
 void process_kill(struct process *process, int64_t exit_status);
+
+// Kills a process of which no thread was ever started: when its launcher dies, nobody else may know
+// it, and its threads and itself would hold each other for ever.
+void process_kill_unstarted(struct process *process);
 
 // Adds a thread. Errors: NX_ERR_BAD_STATE (dying), NX_ERR_NO_MEMORY (too many threads).
 NX_MUST_CHECK enum nx_status process_add_thread(struct process *process, struct thread *thread);

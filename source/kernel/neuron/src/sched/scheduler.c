@@ -212,6 +212,8 @@ void scheduler_run_next(void)
 {
     struct hart *hart = hart_self();
     account(hart, hart->current);
+    if (hart->reschedule)
+        log_signal_reader();
     hart->reschedule = false;
     struct thread *next = next_thread(hart);
     if (next == NULL) {
@@ -242,6 +244,9 @@ void scheduler_preempt(void)
     log_signal_reader();
     if (hart->leaving)
         hart_leave_now();
+    // Its class may have changed; announced before the queue is looked at, as in idle_until_work.
+    atomic_store_explicit(&hart->running_class, class_of(current), memory_order_relaxed);
+    atomic_thread_fence(memory_order_seq_cst);
     enum nx_class floor = (enum nx_class)(class_of(current) + (hart->slice_over ? 0 : 1));
     hart->slice_over = false;
     if (floor >= NX_CLASS_COUNT && scheduler_may_run(current, hart_bit(hart)))
@@ -250,7 +255,10 @@ void scheduler_preempt(void)
         scheduler_yield(hart);
         return;
     }
-    struct thread *next = run_queue_pop_at_least(&hart->run_queue, floor);
+    struct thread *next;
+    while ((next = run_queue_pop_at_least(&hart->run_queue, floor)) != NULL &&
+           !scheduler_may_run(next, hart_bit(hart)))
+        push_to(choose_hart(next), next);
     if (next == NULL)
         return;
     account(hart, current);

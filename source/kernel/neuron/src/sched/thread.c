@@ -158,6 +158,10 @@ bool thread_cancel(struct thread *thread, uint64_t sequence, enum nx_status stat
 void thread_kill(struct thread *thread)
 {
     // Sequentially consistent: set before the state is read. Pairs with thread_begin_wait.
+    // A thread of a low class must not keep its process from dying: it ends at the process's
+    // highest.
+    atomic_store_explicit(&thread->class, (uint8_t)thread->process->highest_class,
+                          memory_order_relaxed);
     atomic_fetch_or_explicit(&thread->pending, THREAD_PENDING_KILL, memory_order_seq_cst);
     uint64_t wait = atomic_load_explicit(&thread->wait, memory_order_seq_cst);
     if (thread_state_of(wait) == THREAD_NEW) {

@@ -3,12 +3,19 @@
 #include "arch/arch.h"
 #include "arch_inline.h"
 #include "object/process.h"
+#include "object/reclaim.h"
 #include "sched/thread.h"
 #include "syscall/syscall.h"
 
+// Destruction steps that a close may run.
+#define RECLAIM_STEPS_CLOSE 2u
+
 enum nx_status sys_handle_close(struct thread *current, const uint64_t *arguments)
 {
-    return handle_close(current->process, arguments[0]);
+    enum nx_status status = handle_close(current->process, arguments[0]);
+    // Who frees also helps to reclaim, so that a busy hart does not run out of what it has freed.
+    (void)reclaim_run(RECLAIM_STEPS_CLOSE);
+    return status;
 }
 
 enum nx_status sys_handle_duplicate(struct thread *current, const uint64_t *arguments)
@@ -45,7 +52,8 @@ enum nx_status sys_handle_grant(struct thread *current, const uint64_t *argument
     status = handle_lookup_any(&current->process->handles, arguments[1], &value);
     if (status != NX_OK)
         return status;
-    if ((value.rights & NX_RIGHT_TRANSFER) == 0)
+    uint32_t needed = process == current->process ? NX_RIGHT_DUPLICATE : NX_RIGHT_TRANSFER;
+    if ((value.rights & needed) == 0)
         return NX_ERR_ACCESS_DENIED;
     value.rights &= (uint32_t)arguments[2];
     nx_handle handle;

@@ -52,6 +52,14 @@ static uint64_t info_of(const uint64_t *arguments)
     return arguments[7] & ~(NX_INFO_NUMBER_MASK | NX_INFO_NOTIFICATION | NX_INFO_FAULT);
 }
 
+// The status of a receive; with an error, the info word says that there is no message.
+static enum nx_status without_message(struct thread *current, enum nx_status status)
+{
+    if (status != NX_OK && status != STATUS_SWITCHED)
+        arch_set_info(current, 0);
+    return status;
+}
+
 enum nx_status sys_call(struct thread *current, const uint64_t *arguments)
 {
     struct endpoint *endpoint;
@@ -70,7 +78,7 @@ enum nx_status sys_receive(struct thread *current, const uint64_t *arguments)
         find_endpoint(current, arguments[0], NX_RIGHT_RECEIVE, &endpoint, &badge);
     if (status != NX_OK)
         return status;
-    return endpoint_receive(endpoint, deadline_ticks(arguments[1]));
+    return without_message(current, endpoint_receive(endpoint, deadline_ticks(arguments[1])));
 }
 
 enum nx_status sys_reply(struct thread *current, const uint64_t *arguments)
@@ -83,8 +91,13 @@ enum nx_status sys_reply(struct thread *current, const uint64_t *arguments)
     if (status != NX_OK)
         return status;
     status = reply_through_handle(value.object, value.badge, info_of(arguments), &arguments[1]);
-    if (status != NX_OK && status != NX_ERR_PEER_CLOSED)
+    if (status != NX_OK && status != NX_ERR_PEER_CLOSED) {
+        // Closed by another thread while the answer was tried: then nobody can answer any more.
+        struct handle_value again;
+        if (handle_lookup_any(&current->process->handles, arguments[0], &again) != NX_OK)
+            reply_abandon(value.object, value.badge);
         return status;
+    }
     // Used up, or useless because the caller is gone. Another thread may have closed it meanwhile.
     enum nx_status closed = handle_close(current->process, arguments[0]);
     return status != NX_OK ? status : closed;
@@ -98,7 +111,8 @@ enum nx_status sys_reply_receive(struct thread *current, const uint64_t *argumen
         find_endpoint(current, arguments[0], NX_RIGHT_RECEIVE, &endpoint, &badge);
     if (status != NX_OK)
         return status;
-    return endpoint_reply_receive(endpoint, info_of(arguments), &arguments[1]);
+    return without_message(current,
+                           endpoint_reply_receive(endpoint, info_of(arguments), &arguments[1]));
 }
 
 enum nx_status sys_reply_save(struct thread *current, const uint64_t *arguments)

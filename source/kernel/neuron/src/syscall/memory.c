@@ -12,6 +12,9 @@
 
 #define MEMORY_RIGHTS                                                                              \
     (NX_RIGHT_DUPLICATE | NX_RIGHT_TRANSFER | NX_RIGHT_READ | NX_RIGHT_WRITE | NX_RIGHT_EXECUTE)
+// Sv39 translates to 56-bit physical addresses.
+#define PHYSICAL_ADDRESS_END (1ull << 56)
+
 #define DEVICE_RIGHTS (NX_RIGHT_DUPLICATE | NX_RIGHT_TRANSFER | NX_RIGHT_READ | NX_RIGHT_WRITE)
 
 static enum nx_status find_memory(struct thread *current, uint64_t handle, uint32_t rights,
@@ -81,7 +84,7 @@ static uint32_t rights_for(uint64_t prot)
     if ((prot & NX_PROT_READ) != 0)
         rights |= NX_RIGHT_READ;
     if ((prot & NX_PROT_WRITE) != 0)
-        rights |= NX_RIGHT_WRITE;
+        rights |= NX_RIGHT_READ | NX_RIGHT_WRITE; // Sv39 has no page that is only writable
     if ((prot & NX_PROT_EXECUTE) != 0)
         rights |= NX_RIGHT_EXECUTE;
     return rights;
@@ -183,6 +186,8 @@ enum nx_status sys_memory_physical(struct thread *current, const uint64_t *argum
         return NX_ERR_INVALID_ARGUMENT;
     if (offset > memory->size || length > memory->size - offset)
         return NX_ERR_OUT_OF_RANGE;
+    if (length > NX_MEMORY_PHYSICAL_MAX)
+        return NX_ERR_TOO_LARGE;
     struct nx_extent *extents = (struct nx_extent *)(void *)current->page->data;
     struct nx_extent extent = {0};
     uint64_t count = 0;
@@ -233,7 +238,7 @@ enum nx_status sys_memory_device_create(struct thread *current, const uint64_t *
         return status;
     uint64_t base = arguments[1];
     uint64_t size = arguments[2];
-    if (size > NX_MEMORY_SIZE_MAX || base > UINT64_MAX - 2 * NX_MEMORY_SIZE_MAX)
+    if (size > NX_MEMORY_SIZE_MAX || base > PHYSICAL_ADDRESS_END - NX_MEMORY_SIZE_MAX)
         return NX_ERR_OUT_OF_RANGE;
     if (!is_device_window(base, round_up(size, NX_PAGE_SIZE)))
         return NX_ERR_ACCESS_DENIED;
