@@ -60,6 +60,39 @@ static void test_a_process_can_be_killed_while_others_make_threads_in_it(void **
     kernel_run(4, kill_while_making, NULL);
 }
 
+static void make_one_thread(void *argument)
+{
+    struct race *race = argument;
+    nx_handle thread;
+    enum nx_status status = user_thread_new(race->process, user_pause_program, NULL, &thread);
+    CHECK(status == NX_OK || status == NX_ERR_BAD_HANDLE);
+    if (status == NX_OK)
+        CHECK_EQUAL(USER_SYSCALL(NX_SYS_THREAD_CONTROL, thread, NX_THREAD_KILL).status, NX_OK);
+    barrier_arrive(&race->done);
+}
+
+static void close_while_making(void *argument)
+{
+    (void)argument;
+    for (uint64_t round = 0; round < 200; round++) {
+        struct race race = {.process = user_process(30)};
+        barrier_open(&race.done, 1);
+        nx_handle thread = user_thread(0, make_one_thread, &race);
+        for (uint64_t i = 0; i < round % 8; i++)
+            user_pause();
+        CHECK_EQUAL(user_close(race.process), NX_OK);
+        barrier_wait(&race.done);
+        CHECK_EQUAL(user_close(thread), NX_OK);
+    }
+}
+
+static void test_the_last_handle_of_a_process_can_go_while_a_thread_is_made_in_it(void **state)
+{
+    (void)state;
+    fake_perturb_level(300);
+    kernel_run(4, close_while_making, NULL);
+}
+
 // --- Mappings removed by a guess
 // ------------------------------------------------------------------
 
@@ -251,6 +284,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_process_can_be_killed_while_others_make_threads_in_it),
+        cmocka_unit_test(test_the_last_handle_of_a_process_can_go_while_a_thread_is_made_in_it),
         cmocka_unit_test(test_a_mapping_may_be_removed_before_its_address_is_returned),
         cmocka_unit_test(test_waiters_of_a_closed_endpoint_time_out_or_hear_of_it),
         cmocka_unit_test(test_diagnosis_reads_only_what_lives),
