@@ -27,9 +27,20 @@ void fake_run(unsigned seconds);
 // waits for all. The caller is hart 0 again afterwards.
 void fake_run_harts(uint32_t count, void (*body)(void *argument), void *argument);
 
+// `hook` runs on hart 0 after bring-up and before it schedules, as the kernel's boot does its own
+// tests. NULL: nothing.
+void fake_before_scheduler(void (*hook)(void));
+// `hook` runs once, on this hart, before the next kernel lock is released: a moment in the middle
+// of an operation.
+void fake_before_next_unlock(void (*hook)(void));
+void fake_run_unlock_hook(void);
+
 // The clock: runs with the host's, or stands at what a test sets.
 void fake_clock_set(uint64_t time_counter);
 void fake_clock_run(void);
+// How much faster than the host's it runs: 10 unless told; 1 where the kernel has deadlines of its
+// own that a busy host must meet. While no other hart is online.
+void fake_clock_speed(uint32_t speed);
 
 // What this hart's timer was last armed for.
 uint64_t fake_armed_deadline(void);

@@ -24,10 +24,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define TIMEBASE_HZ 10000000ull
-// How much faster than the host's the machine's clock runs.
-#define CLOCK_SPEED             10u
-#define HOST_NANOSECONDS(ticks) ((ticks) * (1000000000ull / TIMEBASE_HZ) / CLOCK_SPEED)
+#define TIMEBASE_HZ      10000000ull
+#define TICK_NANOSECONDS (1000000000ull / TIMEBASE_HZ)
 
 _Thread_local struct hart *fake_self;
 char *fake_ram;
@@ -43,6 +41,10 @@ static struct {
 
 static _Atomic bool clock_stands;
 static _Atomic uint64_t clock_value;
+// Of the running clock: constant while more than one hart is online.
+static uint32_t clock_speed = 10;
+static uint64_t clock_base;      // time counter at clock_host_base
+static uint64_t clock_host_base; // nanoseconds
 static _Atomic unsigned perturb_level;
 
 static struct arch_hart *arch_self(void)
@@ -58,14 +60,25 @@ _Noreturn void fake_fail(const char *file, int line, const char *what)
 
 // --- Clock ---------------------------------------------------------------------------------------
 
+static uint64_t host_nanoseconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000ull + (uint64_t)now.tv_nsec;
+}
+
 uint64_t arch_time(void)
 {
     if (atomic_load_explicit(&clock_stands, memory_order_relaxed))
         return atomic_load_explicit(&clock_value, memory_order_relaxed);
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    uint64_t nanoseconds = (uint64_t)now.tv_sec * 1000000000ull + (uint64_t)now.tv_nsec;
-    return nanoseconds / (1000000000ull / TIMEBASE_HZ) * CLOCK_SPEED;
+    return clock_base + (host_nanoseconds() - clock_host_base) * clock_speed / TICK_NANOSECONDS;
+}
+
+void fake_clock_speed(uint32_t speed)
+{
+    clock_base = arch_time();
+    clock_host_base = host_nanoseconds();
+    clock_speed = speed;
 }
 
 void fake_clock_set(uint64_t time_counter)
@@ -129,7 +142,8 @@ static void sleep_until(struct arch_hart *arch, uint32_t seen, uint64_t deadline
     struct timespec timeout = {.tv_nsec = 20000000};
     if (deadline != ARCH_TIMER_NEVER) {
         uint64_t now = arch_time();
-        uint64_t left = deadline > now ? HOST_NANOSECONDS(deadline - now) + 1000 : 0;
+        uint64_t left =
+            deadline > now ? (deadline - now) * TICK_NANOSECONDS / clock_speed + 1000 : 0;
         if (left < (uint64_t)timeout.tv_nsec)
             timeout.tv_nsec = (long)left;
     }
@@ -291,11 +305,34 @@ void fake_power_on(uint32_t hart_total)
     machine.plic_sources = FAKE_SOURCES;
     machine.has_plic = true;
     machine.plic = (struct physical_range){paddr(0x0c000000), 0x4000000};
+    clock_host_base = host_nanoseconds();
     fake_self = &harts[0];
     hart_init_all();
     frame_init();
     arch_hart_online();
     fake_perturb_level(1);
+}
+
+static void (*before_scheduler)(void);
+static void (*before_unlock)(void);
+
+void fake_before_scheduler(void (*hook)(void))
+{
+    before_scheduler = hook;
+}
+
+void fake_before_next_unlock(void (*hook)(void))
+{
+    before_unlock = hook;
+}
+
+void fake_run_unlock_hook(void)
+{
+    void (*hook)(void) = before_unlock;
+    if (hook == NULL)
+        return;
+    before_unlock = NULL;
+    hook();
 }
 
 static void *boot_hart_main(void *argument)
@@ -304,6 +341,8 @@ static void *boot_hart_main(void *argument)
     fake_self = &harts[0];
     // Late arrivals on a busy host join late: the kernel allows for it.
     (void)hart_start_all();
+    if (before_scheduler != NULL)
+        before_scheduler();
     scheduler_run_next();
     arch_resume(kernel_leave(fake_self));
 }

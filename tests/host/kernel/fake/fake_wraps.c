@@ -28,6 +28,7 @@ void __wrap_lock_acquire(struct lock *lock)
 
 void __wrap_lock_release(struct lock *lock)
 {
+    fake_run_unlock_hook();
     __real_lock_release(lock);
     fake_perturb();
 }

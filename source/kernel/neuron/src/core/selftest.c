@@ -189,7 +189,7 @@ static uint32_t counter_of(const struct steal_test *test, uint32_t index)
     paddr_t frame;
     if (!memory_find_page(test->data, index, &frame))
         return 0;
-    return *(volatile uint32_t *)arch_direct_map(frame);
+    return atomic_load_explicit((_Atomic uint32_t *)arch_direct_map(frame), memory_order_relaxed);
 }
 
 static const char *check_stealing(struct steal_test *test)
