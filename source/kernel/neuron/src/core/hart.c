@@ -72,6 +72,7 @@ void hart_init_all(void)
 
 void hart_enter_online(struct hart *hart)
 {
+    const bool again = counter_read(&hart->online_since) != 0;
     hart->dispatched_at = arch_time();
     counter_set(&hart->online_since, hart->dispatched_at);
     hart->armed_deadline = 0;
@@ -85,7 +86,8 @@ void hart_enter_online(struct hart *hart)
     arch_hart_online();
     if (fault_injection_masks_timer(hart->index))
         arch_timer_mask(true);
-    log_line("neuron: hart%u online", hart->index.value);
+    // The first time is the marker of bring-up, which appears once.
+    log_line("neuron: hart%u online%s", hart->index.value, again ? " again" : "");
 }
 
 // Asks the firmware to start one hart; false when it refused.
