@@ -33,6 +33,7 @@ static inline const struct arch_thread *arch_thread_of_const(const struct thread
 }
 
 uint64_t arch_time(void);
+uint64_t arch_instructions(void);
 void arch_wait_for_interrupt(void);
 uint32_t arch_interrupts_pending(void);
 

@@ -20,6 +20,7 @@ struct thread;
 
 // inline: struct hart *arch_hart_self(void);            the hart that executes
 // inline: uint64_t arch_time(void);                      time counter (timebase ticks)
+// inline: uint64_t arch_instructions(void);              instructions retired by this hart
 // inline: void arch_wait_for_interrupt(void);            returns when any enabled interrupt pends
 // inline: uint32_t arch_interrupts_pending(void);        mask of ARCH_INTERRUPT_*
 // inline: void arch_relax(void);                         in a spin loop

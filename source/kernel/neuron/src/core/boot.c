@@ -18,6 +18,9 @@
 // The most of a device tree blob that is looked at.
 #define DEVICETREE_LIMIT (2ul << 20)
 
+// The first tick comes early: the boot waits for it.
+#define FIRST_TICK_NANOSECONDS 100000ull
+
 static void print_hart_map(void)
 {
     char line[128];
@@ -33,7 +36,7 @@ static void start_timer(void)
     struct hart *hart = hart_self();
     uint64_t start = arch_time();
     uint64_t period = timer_ticks_from_nanoseconds(TIMER_TICK_NANOSECONDS);
-    hart->tick_deadline = start + period;
+    hart->tick_deadline = start + timer_ticks_from_nanoseconds(FIRST_TICK_NANOSECONDS);
     timer_rearm();
     while (counter_read(&hart->ticks) == 0 && arch_time() < start + 100 * period) {
         arch_wait_for_interrupt();
@@ -53,6 +56,7 @@ _Noreturn void kernel_boot(struct hart_id boot_hart, paddr_t devicetree)
     if (status != NX_OK)
         panic("device tree: %s: status %d", problem, (int)status);
     hart_init_all();
+    log_stamp_init();
     log_line("neuron: uart early printk ok");
     log_line("neuron: boot virt dtb-ok tb=%lu", machine.timebase_hz);
     print_hart_map();

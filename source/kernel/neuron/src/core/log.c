@@ -6,6 +6,7 @@
 #include "arch_inline.h"
 #include "core/hart.h"
 #include "core/lock.h"
+#include "core/machine.h"
 #include "core/print.h"
 #include "ipc/notification.h"
 #include <stdarg.h>
@@ -24,6 +25,18 @@ static uint64_t shown; // bytes that have reached the console, by the kernel or 
 static _Atomic bool has_reader;
 static atomic_uint has_news; // text that the reader was not yet signalled for
 
+// Constant after log_stamp_init.
+static bool stamping;
+static uint64_t stamp_origin;
+
+void log_stamp_init(void)
+{
+    char value[4];
+    stamping = machine_option("neuron.stamp", value, sizeof(value)) && strcmp(value, "1") == 0;
+    if (stamping)
+        stamp_origin = arch_instructions();
+}
+
 // The lock is held.
 static void append_locked(const char *text, size_t length)
 {
@@ -40,6 +53,12 @@ static void append_locked(const char *text, size_t length)
 static void append(const char *text, size_t length)
 {
     lock_acquire(&log_lock);
+    if (stamping) {
+        char stamp[24];
+        int stamp_length =
+            print_to(stamp, sizeof(stamp), "[%10lu] ", arch_instructions() - stamp_origin);
+        append_locked(stamp, (size_t)stamp_length);
+    }
     append_locked(text, length);
     lock_release(&log_lock);
     if (atomic_load_explicit(&has_reader, memory_order_relaxed))

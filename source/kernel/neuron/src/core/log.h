@@ -12,6 +12,11 @@
 
 struct notification;
 
+// With the boot argument neuron.stamp=1 each line begins with the number of instructions that this
+// hart has retired since the call: exact costs of the boot under QEMU's -icount at one hart. Once,
+// by the boot hart.
+void log_stamp_init(void);
+
 // One formatted line; the end of line is added.
 void log_line(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

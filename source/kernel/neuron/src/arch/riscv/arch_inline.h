@@ -24,6 +24,11 @@ static inline uint64_t arch_time(void)
     return csr_read(time);
 }
 
+static inline uint64_t arch_instructions(void)
+{
+    return csr_read(instret);
+}
+
 static inline void arch_wait_for_interrupt(void)
 {
     __asm__ volatile("wfi" ::: "memory");
