@@ -393,6 +393,72 @@ static void test_a_stuck_device_takes_bounded_work(void **state)
     bench_destroy(bench);
 }
 
+static void test_a_watched_line_tells_when_its_bytes_have_left(void **state)
+{
+    (void)state;
+    struct bench *bench = bench_ready(0);
+    uint8_t text[20] = {0};
+    assert_int_equal(ns16550_write(&bench->uart, text, sizeof(text)), sizeof(text));
+    assert_int_equal(ns16550_accepted(&bench->uart), 20);
+    assert_int_equal(ns16550_departed(&bench->uart), 0);
+    ns16550_watch(&bench->uart, true);
+    uart_model_drain(&bench->model);
+    bench_serve(bench);
+    assert_int_equal(ns16550_write_pending(&bench->uart), 0);
+    assert_int_equal(ns16550_departed(&bench->uart), 16);
+    assert_int_equal(bench->model.ier, 0x07); // the FIFO holds the other four
+    uart_model_drain(&bench->model);
+    bench_serve(bench);
+    assert_int_equal(ns16550_departed(&bench->uart), 20);
+    assert_false(ns16550_shifting(&bench->uart));
+    assert_int_equal(bench->model.ier, 0x05);
+    bench_destroy(bench);
+}
+
+static void test_a_watch_that_starts_late_hears_of_it_too(void **state)
+{
+    (void)state;
+    for (int empty = 0; empty < 2; empty++) {
+        struct bench *bench = bench_ready(0);
+        assert_int_equal(ns16550_write(&bench->uart, "abc", 3), 3);
+        assert_int_equal(bench->model.ier, 0x05);
+        if (empty) {
+            uart_model_drain(&bench->model);
+        }
+        ns16550_watch(&bench->uart, true);
+        if (!empty) {
+            bench_serve(bench);
+            assert_int_equal(ns16550_departed(&bench->uart), 0);
+            uart_model_drain(&bench->model);
+        }
+        bench_serve(bench);
+        assert_int_equal(ns16550_departed(&bench->uart), 3);
+        assert_int_equal(bench->model.ier, 0x05);
+        bench_destroy(bench);
+    }
+}
+
+static void test_the_byte_in_the_shift_register_has_not_left(void **state)
+{
+    (void)state;
+    struct bench *bench = bench_ready(0);
+    ns16550_watch(&bench->uart, true);
+    assert_int_equal(ns16550_write(&bench->uart, "abc", 3), 3);
+    assert_false(ns16550_shifting(&bench->uart));
+    uart_model_drain_to_last(&bench->model);
+    bench_serve(bench);
+    assert_int_equal(ns16550_departed(&bench->uart), 2);
+    assert_true(ns16550_shifting(&bench->uart));
+    assert_int_equal(bench->model.ier, 0x05); // no interrupt would come
+    ns16550_look(&bench->uart);
+    assert_int_equal(ns16550_departed(&bench->uart), 2);
+    uart_model_drain(&bench->model);
+    ns16550_look(&bench->uart);
+    assert_int_equal(ns16550_departed(&bench->uart), 3);
+    assert_false(ns16550_shifting(&bench->uart));
+    bench_destroy(bench);
+}
+
 static void test_stop_silences_the_device(void **state)
 {
     (void)state;
@@ -427,6 +493,9 @@ int main(void)
         cmocka_unit_test(test_both_directions_at_once),
         cmocka_unit_test(test_an_interrupt_without_cause_is_counted),
         cmocka_unit_test(test_a_stuck_device_takes_bounded_work),
+        cmocka_unit_test(test_a_watched_line_tells_when_its_bytes_have_left),
+        cmocka_unit_test(test_a_watch_that_starts_late_hears_of_it_too),
+        cmocka_unit_test(test_the_byte_in_the_shift_register_has_not_left),
         cmocka_unit_test(test_stop_silences_the_device),
     };
     return cmocka_run_group_tests_name("ns16550", tests, NULL, NULL);

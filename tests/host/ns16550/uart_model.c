@@ -75,7 +75,10 @@ static uint8_t line_status(struct uart_model *model)
     if (model->receive_count > 0 || model->stuck_receive) {
         status |= 0x01;
     }
-    return model->transmit_count == 0 ? (uint8_t)(status | 0x60) : status;
+    if (model->transmit_count == 0) {
+        status |= model->shift_full ? 0x20 : 0x60;
+    }
+    return status;
 }
 
 uint8_t uart_model_read(void *context, uint32_t offset)
@@ -201,11 +204,27 @@ void uart_model_silence(struct uart_model *model)
     model->receive_timeout = fifo_on(model) && model->receive_count > 0;
 }
 
+static void shift_out(struct uart_model *model)
+{
+    if (model->shift_full) {
+        model->wire[model->wire_length % sizeof(model->wire)] = model->shift_byte;
+        model->wire_length++;
+        model->shift_full = false;
+    }
+}
+
 void uart_model_drain(struct uart_model *model)
 {
+    uart_model_drain_to_last(model);
+    shift_out(model);
+}
+
+void uart_model_drain_to_last(struct uart_model *model)
+{
     for (uint32_t index = 0; index < model->transmit_count; index++) {
-        model->wire[model->wire_length % sizeof(model->wire)] = model->transmit[index];
-        model->wire_length++;
+        shift_out(model);
+        model->shift_byte = model->transmit[index];
+        model->shift_full = true;
     }
     if (model->transmit_count > 0) {
         model->transmit_pending = true;

@@ -24,6 +24,8 @@ struct uart_model {
     bool receive_timeout;
     uint8_t transmit[16];
     uint32_t transmit_count;
+    bool shift_full; // the last byte of a drain has not left yet
+    uint8_t shift_byte;
 
     uint8_t wire[1 << 16]; // everything sent
     size_t wire_length;
@@ -47,6 +49,8 @@ void uart_model_receive(struct uart_model *model, uint8_t byte, uint8_t errors);
 void uart_model_silence(struct uart_model *model);
 // The transmitter sends everything it has.
 void uart_model_drain(struct uart_model *model);
+// The same, but the last byte is still in the shift register.
+void uart_model_drain_to_last(struct uart_model *model);
 bool uart_model_line(const struct uart_model *model);
 
 #endif

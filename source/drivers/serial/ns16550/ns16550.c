@@ -52,6 +52,7 @@ enum {
 #define LSR_FRAMING       0x08u
 #define LSR_BREAK         0x10u
 #define LSR_TRANSMIT_IDLE 0x20u // holding register, or the whole transmit FIFO, is empty
+#define LSR_LINE_IDLE     0x40u // and the shift register behind it too
 
 #define FIFO_DEPTH      16u
 #define RING_SIZE_MAX   (1u << 20)
@@ -176,6 +177,24 @@ enum nx_status ns16550_init(struct ns16550 *uart, const struct ns16550_ops *ops,
     return NX_OK;
 }
 
+// With the FIFO empty, all bytes but the one in the shift register have left the line; no interrupt
+// tells when that one has. A byte of whoever had the device before may be the one that is in there.
+static void departures_note(struct ns16550 *uart, uint8_t line_status)
+{
+    uint64_t given = uart->counters.transmitted;
+    if ((line_status & LSR_TRANSMIT_IDLE) == 0 || uart->departed == given) {
+        return;
+    }
+    uart->departed = (line_status & LSR_LINE_IDLE) != 0 ? given : given - 1;
+}
+
+static uint8_t line_status_read(struct ns16550 *uart)
+{
+    uint8_t line_status = register_read(uart, REGISTER_LSR);
+    departures_note(uart, line_status);
+    return line_status;
+}
+
 // Counts what a read of LSR says. True: the byte at the head of the receive FIFO is garbage.
 static bool line_errors_count(struct ns16550 *uart, uint8_t line_status)
 {
@@ -197,7 +216,7 @@ static bool line_errors_count(struct ns16550 *uart, uint8_t line_status)
 static void receive_drain(struct ns16550 *uart)
 {
     for (uint32_t taken = 0; taken < BYTES_PER_CAUSE; taken++) {
-        uint8_t line_status = register_read(uart, REGISTER_LSR);
+        uint8_t line_status = line_status_read(uart);
         bool garbage = line_errors_count(uart, line_status);
         if ((line_status & LSR_DATA_READY) == 0) {
             return;
@@ -218,7 +237,7 @@ static void receive_drain(struct ns16550 *uart)
 // drop it if it is garbage.
 static bool transmitter_is_idle(struct ns16550 *uart)
 {
-    uint8_t line_status = register_read(uart, REGISTER_LSR);
+    uint8_t line_status = line_status_read(uart);
     if (line_errors_count(uart, line_status) && (line_status & LSR_DATA_READY) != 0) {
         (void)register_read(uart, REGISTER_RBR);
     }
@@ -228,12 +247,15 @@ static bool transmitter_is_idle(struct ns16550 *uart)
 // The transmitter is empty: it takes fifo_depth bytes without a look at its status in between.
 static void transmit_fill(struct ns16550 *uart)
 {
-    for (uint32_t given = 0; given < uart->fifo_depth && ring_used(&uart->transmit) > 0; given++) {
+    uint32_t given = 0;
+    while (given < uart->fifo_depth && ring_used(&uart->transmit) > 0) {
         register_write(uart, REGISTER_THR, ring_take(&uart->transmit));
         uart->counters.transmitted++;
+        given++;
     }
     uint32_t enabled = IER_RECEIVED | IER_LINE_STATUS;
-    if (ring_used(&uart->transmit) > 0) {
+    // Whoever watches the line wants to hear of these last bytes too.
+    if (ring_used(&uart->transmit) > 0 || (uart->watched && given > 0)) {
         enabled |= IER_TRANSMIT;
     }
     interrupts_enable(uart, enabled);
@@ -305,6 +327,37 @@ size_t ns16550_write_pending(const struct ns16550 *uart)
     return ring_used(&uart->transmit);
 }
 
+uint64_t ns16550_accepted(const struct ns16550 *uart)
+{
+    return uart->counters.transmitted + ring_used(&uart->transmit);
+}
+
+uint64_t ns16550_departed(const struct ns16550 *uart)
+{
+    return uart->departed;
+}
+
+void ns16550_watch(struct ns16550 *uart, bool watched)
+{
+    bool starts = watched && !uart->watched;
+    uart->watched = watched;
+    if (starts && uart->departed != ns16550_accepted(uart)) {
+        // Raised at once when the FIFO is empty already.
+        interrupts_enable(uart, IER_RECEIVED | IER_LINE_STATUS | IER_TRANSMIT);
+    }
+}
+
+bool ns16550_shifting(const struct ns16550 *uart)
+{
+    return uart->departed + 1 == ns16550_accepted(uart) && ring_used(&uart->transmit) == 0 &&
+           (uart->interrupts_enabled & IER_TRANSMIT) == 0;
+}
+
+void ns16550_look(struct ns16550 *uart)
+{
+    (void)transmitter_is_idle(uart);
+}
+
 size_t ns16550_read(struct ns16550 *uart, void *bytes, size_t length)
 {
     uint8_t *to = bytes;
@@ -319,5 +372,6 @@ size_t ns16550_read(struct ns16550 *uart, void *bytes, size_t length)
 void ns16550_stop(struct ns16550 *uart)
 {
     interrupts_enable(uart, 0);
+    uart->watched = false;
     uart->transmit.tail = uart->transmit.head;
 }

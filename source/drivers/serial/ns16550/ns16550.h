@@ -9,8 +9,10 @@
 //
 //   start      status = ns16550_init(&uart, &ops, context, &config);
 //   output     accepted = ns16550_write(&uart, bytes, length);  // less than length: the ring is
-//   full,
-//              keep the rest until an interrupt made room (ns16550_write_room)
+//              full, keep the rest until an interrupt made room (ns16550_write_room)
+//   flush      position = ns16550_accepted(&uart); ns16550_watch(&uart, true);
+//              until ns16550_departed(&uart) >= position: serve interrupts; when all that is left
+//              is ns16550_shifting(&uart), ns16550_look(&uart) after a character's time
 //   interrupt  status = ns16550_interrupt(&uart); acknowledge it at the interrupt controller;
 //              while ((count = ns16550_read(&uart, buffer, sizeof(buffer))) > 0) ...
 //   stop       ns16550_stop(&uart);
@@ -73,6 +75,8 @@ struct ns16550 {
     uint32_t register_shift;
     uint32_t fifo_depth;        // bytes the device takes when its transmitter is empty: 16 or 1
     uint8_t interrupts_enabled; // what the interrupt enable register holds
+    bool watched;               // the transmit interrupt is wanted for the last bytes too
+    uint64_t departed;          // bytes that are known to have left the line; at most `transmitted`
     struct ns16550_ring transmit;
     struct ns16550_ring receive;
     struct ns16550_counters counters;
@@ -101,6 +105,25 @@ size_t ns16550_write_room(const struct ns16550 *uart);
 
 // How many accepted bytes the device has not been given yet.
 size_t ns16550_write_pending(const struct ns16550 *uart);
+
+// How many bytes have been accepted since ns16550_init. What is accepted by now has left when
+// ns16550_departed has come to this number.
+uint64_t ns16550_accepted(const struct ns16550 *uart);
+
+// How many of them are known to have left: neither in the ring, nor in the FIFO, nor in the shift
+// register. Learnt from interrupts, writes and ns16550_look.
+uint64_t ns16550_departed(const struct ns16550 *uart);
+
+// While watched, the transmit interrupt also comes when the device has emptied its FIFO and the
+// ring has nothing more for it.
+void ns16550_watch(struct ns16550 *uart, bool watched);
+
+// Whether all but the last accepted byte have left while that one is in the shift register. The
+// device has no interrupt for its end, which is one character's time away: ns16550_look then.
+bool ns16550_shifting(const struct ns16550 *uart);
+
+// Reads the line status for what ns16550_departed says.
+void ns16550_look(struct ns16550 *uart);
 
 // Takes up to `length` received bytes and returns how many.
 size_t ns16550_read(struct ns16550 *uart, void *bytes, size_t length);
