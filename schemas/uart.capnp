@@ -2,8 +2,8 @@
 # The service API of uartd: the console, by lines and by raw bytes.
 #
 # One Request in the caller's message page, one Response back: single-segment messages of at most
-# 1024 bytes, without stream framing. readLine and readBytes block: the server keeps the caller's
-# reply right until there is something to say.
+# 1024 bytes, without stream framing. readLine, readBytes and flush block: the server keeps the
+# caller's reply right until there is something to say.
 @0xd89fafc273250c50;
 
 struct Request {
@@ -23,6 +23,9 @@ struct Request {
       # The words that the tab key completes to on the first place of a line.
       words @4 :List(Text);
     }
+    flush @5 :Void;
+    # Answered when everything before it has left the device: the kernel log as of now, and what was
+    # written by anybody. NX_ERR_BUSY: too many callers wait for that already; ask again.
   }
 }
 
@@ -31,7 +34,7 @@ struct Response {
   # An enum nx_status value.
   union {
     empty @1 :Void;
-    # Nothing beside the status: every failure, and a setCompletions that succeeded.
+    # Nothing beside the status: every failure, and a setCompletions or flush that succeeded.
     report @2 :Report;
     # Answers status.
     write :group {

@@ -87,6 +87,7 @@ static enum nx_status sources_bind(struct uartd *uartd)
 
 static enum nx_status uartd_start(struct uartd *uartd)
 {
+    uartd->look_deadline = NX_DEADLINE_NEVER;
     console_init(&uartd->console, uartd_echo, uartd);
     enum nx_status status = port_open(uartd);
     if (status == NX_OK) {
@@ -138,7 +139,9 @@ static void notified(struct uartd *uartd, uint64_t bits)
 // its caller waits in the endpoint, which costs nothing and loses nothing.
 static enum nx_status wait_for_work(struct uartd *uartd, struct nx_message *message)
 {
-    uint64_t deadline = uartd_output_deadline(uartd);
+    uint64_t output = uartd_output_deadline(uartd);
+    uint64_t flush = uartd_flush_deadline(uartd);
+    uint64_t deadline = output < flush ? output : flush;
 
     if (uartd->writer_count < WRITERS_MAX) {
         return nx_endpoint_receive(uartd->service, deadline, message);
@@ -154,7 +157,8 @@ static enum nx_status uartd_run(struct uartd *uartd)
 
         uartd_input(uartd);
         uartd_output(uartd);
-        attach_note(uartd);
+        attach_note(uartd); // before a flush lets its caller go on: the log keeps this order
+        uartd_flush(uartd);
         enum nx_status status = wait_for_work(uartd, &message);
         if (status == NX_OK && (message.info & NX_INFO_NOTIFICATION) != 0) {
             notified(uartd, message.words[0]);

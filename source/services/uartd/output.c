@@ -74,29 +74,6 @@ static void print(struct uartd *uartd, uint64_t owner, const char *bytes, size_t
 
 // ---- Kernel log ---------------------------------------------------------------------------------
 
-static void log_fill(struct uartd *uartd)
-{
-    struct log_drain *drain = &uartd->drain;
-    struct nx_log_part part;
-
-    if (!drain->pending || LOG_BYTES - drain->length < NX_MESSAGE_BYTES_MAX) {
-        return;
-    }
-    if (nx_log_read(uartd->log, drain->cursor, &part) != NX_OK ||
-        (part.bytes == 0 && part.lost == 0)) {
-        drain->pending = false;
-        return;
-    }
-    drain->cursor = part.next_cursor;
-    if (part.lost > 0) { // what is left of a line whose end was lost is no line
-        int length = snprintf(drain->text, LOG_BYTES - NX_MESSAGE_BYTES_MAX,
-                              "uartd: kernel log was full lost=%" PRIu64 " bytes\n", part.lost);
-        drain->length = (size_t)length;
-    }
-    memcpy(drain->text + drain->length, nx_page()->data, part.bytes);
-    drain->length += part.bytes;
-}
-
 // The bytes of whole lines at the start of the text, at most `limit`.
 static size_t whole_lines(const struct log_drain *drain, size_t limit)
 {
@@ -108,6 +85,33 @@ static size_t whole_lines(const struct log_drain *drain, size_t limit)
         return drain->length; // longer than a line may be: it goes out as it is
     }
     return end;
+}
+
+static void log_fill(struct uartd *uartd)
+{
+    struct log_drain *drain = &uartd->drain;
+    struct nx_log_part part;
+
+    if (!drain->pending || LOG_BYTES - drain->length < NX_MESSAGE_BYTES_MAX) {
+        return;
+    }
+    if (nx_log_read(uartd->log, drain->cursor, &part) != NX_OK ||
+        (part.bytes == 0 && part.lost == 0)) {
+        drain->pending = false;
+        uartd_flush_log_end(uartd, drain->bytes_printed + whole_lines(drain, LOG_BYTES));
+        return;
+    }
+    drain->cursor = part.next_cursor;
+    if (part.lost > 0) { // what is left of a line whose end was lost is no line
+        int length = snprintf(drain->text, LOG_BYTES - NX_MESSAGE_BYTES_MAX,
+                              "uartd: kernel log was full lost=%" PRIu64 " bytes\n", part.lost);
+        drain->length = (size_t)length;
+    }
+    memcpy(drain->text + drain->length, nx_page()->data, part.bytes);
+    drain->length += part.bytes;
+    if (part.bytes < NX_MESSAGE_BYTES_MAX) { // the end, even if more is logged all the time
+        uartd_flush_log_end(uartd, drain->bytes_printed + whole_lines(drain, LOG_BYTES));
+    }
 }
 
 static bool log_advance(struct uartd *uartd)

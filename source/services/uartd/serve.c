@@ -53,6 +53,7 @@ static enum nx_status serve_write(struct uartd *uartd, uint64_t badge,
         return status;
     }
     writer->badge = badge;
+    writer->number = uartd->writes_taken++;
     writer->length = data.length;
     writer->done = 0;
     memcpy(writer->data, data.bytes, data.length);
@@ -145,6 +146,9 @@ static void serve_request(struct uartd *uartd, uint64_t badge,
     case UART_REQUEST_SET_COMPLETIONS:
         uartd_answer_status(NX_HANDLE_NONE, completions_take(uartd, request));
         return;
+    case UART_REQUEST_FLUSH:
+        status = uartd_flush_begin(uartd);
+        break;
     default: // from a client with a newer schema
         status = NX_ERR_UNSUPPORTED;
         break;

@@ -25,6 +25,7 @@
 #define RECEIVE_BYTES  2048u  // typed ahead, a power of two
 #define ECHO_BYTES     4096u  // of the transmit ring: the most that one key can make the editor say
 #define WRITERS_MAX    8u     // writes that wait for room; further callers wait in the endpoint
+#define FLUSHES_MAX    8u     // flushes under way; further callers are refused
 #define WRITE_BYTES    NX_MESSAGE_BYTES_MAX
 #define LOG_BYTES      (2 * NX_MESSAGE_BYTES_MAX)
 #define LINE_PATIENCE  (100 * NX_MILLISECOND)
@@ -34,6 +35,7 @@
 struct writer {
     nx_handle reply;
     uint64_t badge;
+    uint64_t number; // of all writes ever taken, in order of arrival
     size_t length;
     size_t done; // bytes in the transmit ring
     uint8_t data[WRITE_BYTES];
@@ -46,6 +48,14 @@ struct log_drain {
     size_t length;
     char text[LOG_BYTES];
     uint64_t bytes_printed;
+};
+
+// A client that waits until all output before its request has left the device.
+struct flush {
+    nx_handle reply;
+    uint64_t writes_before; // writes with smaller numbers go first
+    uint64_t log_goal; // of drain.bytes_printed; unknown until the log has been read to its end
+    uint64_t position; // of the transmit ring; unknown until all of it is in there
 };
 
 enum reader_kind { READER_NONE = 0, READER_LINE, READER_BYTES };
@@ -78,6 +88,12 @@ struct uartd {
     struct log_drain drain;
     struct writer writers[WRITERS_MAX]; // in order of arrival
     size_t writer_count;
+    uint64_t writes_taken;
+
+    struct flush flushes[FLUSHES_MAX]; // in order of arrival
+    size_t flush_count;
+    uint64_t look_deadline; // when the shift register is looked at; NX_DEADLINE_NEVER: it is not
+    uint64_t look_wait;     // how long before that
 
     struct console console;
     struct reader reader;
@@ -104,6 +120,23 @@ void uartd_output(struct uartd *uartd);
 
 // When uartd_output wants to run without any other cause; NX_DEADLINE_NEVER: not.
 uint64_t uartd_output_deadline(const struct uartd *uartd);
+
+// flush.c
+// ------------------------------------------------------------------------------------------
+
+// Registers the current caller as waiting for all output up to here. NX_ERR_BUSY: too many wait.
+NX_MUST_CHECK enum nx_status uartd_flush_begin(struct uartd *uartd);
+
+// Says that the kernel log has been read to its end, and how many bytes of it will have been
+// printed by then.
+void uartd_flush_log_end(struct uartd *uartd, uint64_t log_bytes);
+
+// Takes the flushes as far as they go and answers those whose output has left the device. Runs
+// after uartd_output. Overwrites the message page.
+void uartd_flush(struct uartd *uartd);
+
+// When uartd_flush wants to run without any other cause; NX_DEADLINE_NEVER: not.
+uint64_t uartd_flush_deadline(const struct uartd *uartd);
 
 // input.c
 // ------------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ static void dump_text_element(struct dump *dump, const struct capnp_list *list, 
 static void dump_uart_request(struct dump *dump, const struct uart_request_reader *reader)
 {
     enum uart_request_which which = uart_request_which(reader);
-    DUMP_NUMBER("which", known(which, 5));
+    DUMP_NUMBER("which", known(which, 6));
     switch (which) {
     case UART_REQUEST_STATUS:
         DUMP_NUMBER("status", 0);
@@ -35,6 +35,9 @@ static void dump_uart_request(struct dump *dump, const struct uart_request_reade
         break;
     case UART_REQUEST_SET_COMPLETIONS:
         DUMP_LIST("setCompletions.words", uart_request_set_completions_words, dump_text_element);
+        break;
+    case UART_REQUEST_FLUSH:
+        DUMP_NUMBER("flush", 0);
         break;
     }
 }
@@ -110,6 +113,9 @@ static enum nx_status fill_uart_request(unsigned member, void *buffer, size_t si
         uart_request_init_set_completions(&builder);
         FILL_LIST(uart_request_init_set_completions_words, "setCompletions.words",
                   fill_text_element);
+        break;
+    case UART_REQUEST_FLUSH:
+        uart_request_set_flush(&builder);
         break;
     }
     *length = capnp_builder_bytes(&message);

@@ -314,6 +314,218 @@ static void test_empty_writes_are_refused(void **state)
     assert_int_equal(world_answer(world_write(ALICE, "")), NX_ERR_INVALID_ARGUMENT);
 }
 
+// ---- Flushes ------------------------------------------------------------------------------------
+
+static void world_log_unsignalled(struct world *world, const char *text)
+{
+    strcpy(world->log + world->log_length, text);
+    world->log_length += strlen(text);
+}
+
+static void test_a_flush_of_nothing_is_answered(void **state)
+{
+    (void)state;
+    assert_int_equal(world_answer(world_flush(ALICE)), NX_OK);
+}
+
+static void test_a_flush_waits_for_every_byte_before_it(void **state)
+{
+    struct world *world = *state;
+    world->stalled = true;
+    world_write(BOB, "a text that is longer than the transmit FIFO is deep\n");
+    world_log_unsignalled(world, "the last line of the log\n");
+    size_t flush = world_flush(ALICE);
+    assert_int_equal(world_answer(flush), NOT_ANSWERED);
+    world->stalled = false;
+    world_run();
+    assert_int_equal(world_answer(flush), NX_OK);
+    assert_int_equal(world->output_length, 53 + 1 + 25 + 1);
+    assert_int_equal(world->answers[flush].output_length, world->output_length);
+    assert_int_equal(world->interrupt_enable & 2, 0); // and the device is left alone again
+}
+
+// Text that only reaches the FIFO, so that no interrupt is on when the flush comes.
+static void test_a_flush_waits_for_the_fifo_alone(void **state)
+{
+    struct world *world = *state;
+    world->stalled = true;
+    assert_int_equal(world_answer(world_write(BOB, "short")), NX_OK);
+    assert_int_equal(ns16550_write_pending(&world->uartd.port), 0);
+    size_t flush = world_flush(ALICE);
+    assert_int_equal(world_answer(flush), NOT_ANSWERED);
+    world->stalled = false;
+    world_run();
+    assert_int_equal(world_answer(flush), NX_OK);
+    assert_int_equal(world->answers[flush].output_length, 5);
+}
+
+static void test_a_flush_reads_a_log_longer_than_the_ring_to_its_end(void **state)
+{
+    struct world *world = *state;
+    char line[101];
+    memset(line, 'l', 99);
+    line[99] = '\n';
+    line[100] = '\0';
+    world->stalled = true;
+    for (size_t i = 0; i < 600; i++) {
+        world_log_unsignalled(world, line);
+    }
+    size_t flush = world_flush(ALICE);
+    assert_int_equal(world_answer(flush), NOT_ANSWERED);
+    world->stalled = false;
+    world_run();
+    assert_int_equal(world_answer(flush), NX_OK);
+    assert_int_equal(world->answers[flush].output_length, 600 * 101);
+    world->terminal.error = NULL; // lines wider than the model's screen
+}
+
+static void test_a_flush_waits_for_writes_without_room(void **state)
+{
+    struct world *world = *state;
+    char text[900];
+    memset(text, 't', 899);
+    text[899] = '\n';
+    size_t writes = 0;
+    world->stalled = true;
+    while (world->uartd.writer_count < WRITERS_MAX - 1) {
+        world_write_bytes(BOB, text, 900);
+        writes++;
+    }
+    size_t flush = world_flush(ALICE);
+    size_t late = world_write(BOB, "late\n");
+    assert_int_equal(world_answer(late), NOT_ANSWERED);
+    world->stalled = false;
+    world_run();
+    assert_int_equal(world_answer(late), NX_OK);
+    assert_int_equal(world_answer(flush), NX_OK);
+    assert_true(world->answers[flush].output_length >= writes * 901);
+    world->terminal.error = NULL; // lines wider than the model's screen
+}
+
+static void test_a_flush_waits_for_an_open_line(void **state)
+{
+    struct world *world = *state;
+    world_write(BOB, "open");
+    world_log_unsignalled(world, "log\n");
+    size_t flush = world_flush(ALICE);
+    assert_int_equal(world_answer(flush), NOT_ANSWERED);
+    world->now = uartd_output_deadline(&world->uartd);
+    world_run();
+    assert_int_equal(world_answer(flush), NX_OK);
+    assert_string_equal(world->output, "open\r\nlog\r\n");
+}
+
+static void test_a_flush_does_not_wait_for_what_comes_later(void **state)
+{
+    struct world *world = *state;
+    world->stalled = true;
+    world_write(BOB, "before\n");
+    size_t flush = world_flush(ALICE);
+    world_log("a later line of the log, longer than the FIFO\n");
+    world_write(BOB, "and a later write, longer than the FIFO too\n");
+    world->stalled = false;
+    world_run();
+    assert_int_equal(world_answer(flush), NX_OK);
+    assert_true(world->answers[flush].output_length >= 8);
+    assert_true(world->answers[flush].output_length < world->output_length);
+}
+
+static void test_the_last_byte_is_waited_for_by_time_alone(void **state)
+{
+    struct world *world = *state;
+    world->holds_last = true;
+    world_write(BOB, "text\n");
+    size_t flush = world_flush(ALICE);
+    assert_string_equal(world->output, "text\r");
+    assert_int_equal(world_answer(flush), NOT_ANSWERED);
+    unsigned looks = world->line_looks;
+    for (unsigned i = 0; i < 100; i++) { // whatever wakes uartd before the time
+        world_run();
+    }
+    assert_int_equal(world->line_looks, looks);
+    uint64_t waited = 0;
+    for (unsigned i = 0; i < 6; i++) { // a line that is held up costs less and less
+        uint64_t deadline = uartd_flush_deadline(&world->uartd);
+        assert_true(deadline != NX_DEADLINE_NEVER && deadline - world->now > waited);
+        waited = deadline - world->now;
+        world->now = deadline;
+        world_run();
+        assert_int_equal(world_answer(flush), NOT_ANSWERED);
+    }
+    world->holds_last = false;
+    world->now = uartd_flush_deadline(&world->uartd);
+    world_run();
+    assert_int_equal(world_answer(flush), NOT_ANSWERED); // it had just looked
+    world->now = uartd_flush_deadline(&world->uartd);
+    world_run();
+    assert_int_equal(world_answer(flush), NX_OK);
+    assert_int_equal(world->answers[flush].output_length, 6);
+    assert_true(uartd_flush_deadline(&world->uartd) == NX_DEADLINE_NEVER);
+}
+
+static void test_later_output_pushes_the_last_byte_out(void **state)
+{
+    struct world *world = *state;
+    world->holds_last = true;
+    world_write(BOB, "text\n");
+    size_t flush = world_flush(ALICE);
+    assert_int_equal(world_answer(flush), NOT_ANSWERED);
+    world_write(BOB, "more\n");
+    assert_int_equal(world_answer(flush), NX_OK);
+    assert_true(uartd_flush_deadline(&world->uartd) == NX_DEADLINE_NEVER);
+}
+
+static void test_several_flushes_wait_each_for_its_own(void **state)
+{
+    struct world *world = *state;
+    size_t flushes[3];
+    world->stalled = true;
+    for (size_t i = 0; i < 3; i++) {
+        world_write(BOB, "twenty characters, 20\n");
+        flushes[i] = world_flush(i);
+    }
+    world->stalled = false;
+    world_run();
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(world_answer(flushes[i]), NX_OK);
+        assert_true(world->answers[flushes[i]].output_length >= (i + 1) * 23);
+    }
+    assert_true(world->answers[flushes[0]].output_length <
+                world->answers[flushes[2]].output_length);
+}
+
+static void test_too_many_flushes_are_refused_until_there_is_room(void **state)
+{
+    struct world *world = *state;
+    size_t flushes[FLUSHES_MAX];
+    world->stalled = true;
+    world_write(BOB, "text\n");
+    for (size_t i = 0; i < FLUSHES_MAX; i++) {
+        flushes[i] = world_flush(i);
+    }
+    assert_int_equal(world_answer(world_flush(BOB)), NX_ERR_BUSY);
+    world->stalled = false;
+    world_run();
+    for (size_t i = 0; i < FLUSHES_MAX; i++) {
+        assert_int_equal(world_answer(flushes[i]), NX_OK);
+    }
+    assert_int_equal(world_answer(world_flush(BOB)), NX_OK);
+}
+
+static void test_a_dead_client_of_a_flush_is_forgotten(void **state)
+{
+    struct world *world = *state;
+    world->stalled = true;
+    world_write(BOB, "text\n");
+    (void)world_flush(ALICE);
+    world->caller_dead = true;
+    world->stalled = false;
+    world_run();
+    world->caller_dead = false;
+    assert_int_equal(world->uartd.flush_count, 0);
+    assert_int_equal(world_answer(world_flush(BOB)), NX_OK);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -338,6 +550,18 @@ int main(void)
         CASE(test_malformed_requests_get_a_status),
         CASE(test_handles_that_ride_along_are_dropped),
         CASE(test_empty_writes_are_refused),
+        CASE(test_a_flush_of_nothing_is_answered),
+        CASE(test_a_flush_waits_for_every_byte_before_it),
+        CASE(test_a_flush_waits_for_the_fifo_alone),
+        CASE(test_a_flush_reads_a_log_longer_than_the_ring_to_its_end),
+        CASE(test_a_flush_waits_for_writes_without_room),
+        CASE(test_a_flush_waits_for_an_open_line),
+        CASE(test_a_flush_does_not_wait_for_what_comes_later),
+        CASE(test_the_last_byte_is_waited_for_by_time_alone),
+        CASE(test_later_output_pushes_the_last_byte_out),
+        CASE(test_several_flushes_wait_each_for_its_own),
+        CASE(test_too_many_flushes_are_refused_until_there_is_room),
+        CASE(test_a_dead_client_of_a_flush_is_forgotten),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -52,6 +52,7 @@ enum nx_status nx_endpoint_reply(nx_handle reply, const struct nx_message *messa
     struct answer *answer = &world->answers[reply - 1];
     assert_false(answer->given); // a reply right is good for one answer
     answer->given = true;
+    answer->output_length = world->output_length;
     answer->transport = (enum nx_status)message->words[0];
     answer->bytes = NX_INFO_BYTES(message->info);
     memcpy(answer->data, world->page.data, answer->bytes);
@@ -78,6 +79,14 @@ static bool transmitter_interrupts(void)
     return (world->interrupt_enable & 2) != 0 && world->fifo_used == 0;
 }
 
+static uint8_t line_status(void)
+{
+    unsigned received = *world->typed != '\0' ? 0x01 : 0;
+    unsigned fifo_empty = world->fifo_used == 0 ? 0x20 : 0;
+    unsigned all_empty = world->fifo_used == 0 && !world->shift_full ? 0x40 : 0;
+    return (uint8_t)(received | fifo_empty | all_empty);
+}
+
 static uint8_t device_read(void *context, uint32_t offset)
 {
     (void)context;
@@ -89,7 +98,8 @@ static uint8_t device_read(void *context, uint32_t offset)
     case 2:
         return *world->typed != '\0' ? 0xc4 : transmitter_interrupts() ? 0xc2 : 0xc1;
     case 5:
-        return (uint8_t)((*world->typed != '\0' ? 1 : 0) | (world->fifo_used == 0 ? 0x20 : 0));
+        world->line_looks++;
+        return line_status();
     case 7:
         return world->scratch;
     default:
@@ -112,18 +122,33 @@ static void device_write(void *context, uint32_t offset, uint8_t value)
 
 static const struct ns16550_ops device_ops = {device_read, device_write};
 
+static void byte_leaves(void)
+{
+    assert_true(world->output_length + 1 < OUTPUT_MAX);
+    world->output[world->output_length] = (char)world->shift;
+    world->output_length++;
+    world->output[world->output_length] = '\0';
+    terminal_sink(&world->terminal, (const char *)&world->shift, 1);
+    world->shift_full = false;
+}
+
 // The line takes what is in the FIFO. Whether it did.
 static bool device_advances(void)
 {
-    if (world->stalled || world->fifo_used == 0) {
+    if (world->stalled || (world->fifo_used == 0 && (!world->shift_full || world->holds_last))) {
         return false;
     }
-    assert_true(world->output_length + world->fifo_used < OUTPUT_MAX);
-    memcpy(world->output + world->output_length, world->fifo, world->fifo_used);
-    world->output_length += world->fifo_used;
-    world->output[world->output_length] = '\0';
-    terminal_sink(&world->terminal, (const char *)world->fifo, world->fifo_used);
+    for (size_t i = 0; i < world->fifo_used; i++) {
+        if (world->shift_full) {
+            byte_leaves();
+        }
+        world->shift = world->fifo[i];
+        world->shift_full = true;
+    }
     world->fifo_used = 0;
+    if (!world->holds_last) {
+        byte_leaves();
+    }
     return true;
 }
 
@@ -142,6 +167,7 @@ struct world *world_new(void)
         .receive = uartd->receive_memory,
         .receive_size = RECEIVE_BYTES,
     };
+    uartd->look_deadline = NX_DEADLINE_NEVER;
     console_init(&uartd->console, uartd_echo, uartd);
     assert_int_equal(ns16550_init(&uartd->port, &device_ops, NULL, &config), NX_OK);
     return world;
@@ -161,6 +187,7 @@ void world_run(void)
     do {
         uartd_input(&world->uartd);
         uartd_output(&world->uartd);
+        uartd_flush(&world->uartd);
         moved = device_advances();
         if (*world->typed != '\0' || transmitter_interrupts()) {
             assert_int_equal(ns16550_interrupt(&world->uartd.port), NX_OK);
@@ -243,6 +270,14 @@ size_t world_read_bytes(uint64_t badge, uint32_t maximum)
     request.builder.message = &request.message;
     uart_request_init_read_bytes(&request.builder);
     uart_request_set_read_bytes_maximum(&request.builder, maximum);
+    return world_send(badge, capnp_builder_bytes(&request.message));
+}
+
+size_t world_flush(uint64_t badge)
+{
+    struct request request = request_begin();
+    request.builder.message = &request.message;
+    uart_request_set_flush(&request.builder);
     return world_send(badge, capnp_builder_bytes(&request.message));
 }
 

@@ -21,6 +21,7 @@ struct answer {
     size_t bytes;
     uint64_t data[NX_MESSAGE_BYTES_MAX / 8];
     bool given;
+    size_t output_length; // of the world when it was given
 };
 
 struct world {
@@ -30,7 +31,11 @@ struct world {
     struct nx_start_info start;
 
     // The device.
-    bool stalled; // the line takes no bytes
+    bool stalled;    // the line takes no bytes
+    bool holds_last; // the last byte stays in the shift register
+    bool shift_full;
+    uint8_t shift;
+    unsigned line_looks; // reads of the line status register
     uint8_t interrupt_enable;
     uint8_t scratch;
     size_t fifo_used;
@@ -71,6 +76,7 @@ size_t world_write_bytes(uint64_t badge, const void *bytes, size_t length);
 size_t world_read_line(uint64_t badge, const char *prompt);
 size_t world_read_bytes(uint64_t badge, uint32_t maximum);
 size_t world_complete(const char *const *words, uint32_t count);
+size_t world_flush(uint64_t badge);
 size_t world_status(struct uart_report_reader *report);
 
 // The status in the answer's Response; NOT_ANSWERED when there is none yet.

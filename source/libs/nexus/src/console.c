@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Client of uartd.
 #include "nexus/console.h"
+#include "nexus/clock.h"
 #include "nexus/service.h"
 #include "uart.capnp.h"
+
+#define BUSY_DELAY (10 * NX_MILLISECOND) // before a flush that was refused asks again
 
 // One request under construction, in the message page.
 struct console_call {
@@ -174,6 +177,54 @@ enum nx_status nx_console_set_completions(const char *const *words, uint32_t cou
             return status;
         }
         status = console_finish(&call, &retry);
+    } while (nx_retry_again(&retry));
+    return status;
+}
+
+static enum nx_status console_flush_once(nx_handle endpoint, uint64_t deadline)
+{
+    struct console_call call;
+    enum nx_status status = console_begin(&call);
+    if (status != NX_OK) {
+        return status;
+    }
+    uart_request_set_flush(&call.request);
+    nx_page()->deadline = deadline;
+    struct nx_message message = {
+        .info = NX_INFO(capnp_builder_bytes(&call.message), 0) | NX_INFO_DEADLINE,
+    };
+    status = nx_endpoint_call(endpoint, &message);
+    if (status == NX_OK) {
+        status = (enum nx_status)message.words[0];
+    }
+    if (status == NX_OK) {
+        status = uart_response_decode(nx_page()->data, NX_INFO_BYTES(message.info), &call.answer,
+                                      &call.response);
+    }
+    return status == NX_OK ? (enum nx_status)uart_response_status(&call.response) : status;
+}
+
+enum nx_status nx_console_flush_through(nx_handle endpoint, uint64_t deadline)
+{
+    enum nx_status status = console_flush_once(endpoint, deadline);
+    while (status == NX_ERR_BUSY && nx_clock_now() < deadline) {
+        nx_sleep(BUSY_DELAY);
+        status = console_flush_once(endpoint, deadline);
+    }
+    return status == NX_ERR_BUSY ? NX_ERR_TIMED_OUT : status;
+}
+
+enum nx_status nx_console_flush(uint64_t deadline)
+{
+    nx_handle endpoint;
+    struct nx_retry retry = {0};
+    enum nx_status status = nx_service_endpoint(NX_START_CONSOLE, "console", &endpoint);
+    if (status != NX_OK) {
+        return status;
+    }
+    do {
+        status = nx_console_flush_through(endpoint, deadline);
+        retry.interrupted = status == NX_ERR_PEER_CLOSED && nx_clock_now() < deadline;
     } while (nx_retry_again(&retry));
     return status;
 }

@@ -40,6 +40,15 @@ NX_MUST_CHECK enum nx_status nx_console_read_bytes(void *data, size_t size, size
 // The words that the tab key completes to.
 NX_MUST_CHECK enum nx_status nx_console_set_completions(const char *const *words, uint32_t count);
 
+// Waits until everything logged or written before, by anybody, has left the device. A service that
+// restarts, or for which too many wait already, is asked again until `deadline`.
+//   NX_ERR_TIMED_OUT  not by `deadline`; some of it may still come out later.
+NX_MUST_CHECK enum nx_status nx_console_flush(uint64_t deadline);
+
+// The same through an endpoint of the caller's choice. For nexus-init, which must not wait for a
+// restart that only it can bring about: NX_ERR_PEER_CLOSED when the service dies under the call.
+NX_MUST_CHECK enum nx_status nx_console_flush_through(nx_handle endpoint, uint64_t deadline);
+
 NX_MUST_CHECK enum nx_status nx_console_info(struct nx_console_facts *facts);
 
 #endif
