@@ -2,18 +2,17 @@
 // Boot modes: a list of programs to run one after the other, and what comes after the last.
 #include "modes.h"
 #include "nexus/clock.h"
+#include "nexus/console.h"
 #include "nexus/log.h"
 #include "nexus/process.h"
 #include "supervisor.h"
-#include "uart.capnp.h"
 
 #define WORDS_MAX        24u
 #define RUN_BYTES_MAX    512u
 #define JOBS_MAX         8u
-#define DRAIN_PATIENCE   NX_SECOND // for the console to print what it has
-#define DRAIN_STEP       (5 * NX_MILLISECOND)
-#define EXIT_USAGE       2   // nexus.run is malformed
-#define EXIT_NOT_STARTED 127 // nx itself cannot be started
+#define FLUSH_PATIENCE   (5 * NX_SECOND) // for the console to print what it has
+#define EXIT_USAGE       2               // nexus.run is malformed
+#define EXIT_NOT_STARTED 127             // nx itself cannot be started
 #define CONSOLE_BACK_OFF (100 * NX_MILLISECOND)
 
 struct job {
@@ -137,44 +136,17 @@ void modes_read(const char *bootargs)
 
 // ---- The end ------------------------------------------------------------------------------------
 
-// What the console has printed so far. One attempt with a deadline: nexus-init itself must never
-// wait for a service that only it can restart.
-static bool console_progress(uint64_t *bytes_out)
+// Waits until everything said so far has left the device. One attempt with a deadline: nexus-init
+// itself must never wait for a service that only it can restart.
+static void console_flush(void)
 {
     nx_handle console;
-    struct capnp_builder builder;
-    struct uart_request_builder request;
-    if (program_client_handle(PROGRAM_UARTD, PROGRAM_NX, &console) != NX_OK ||
-        uart_request_begin(&builder, nx_page()->data, NX_MESSAGE_BYTES_MAX, &request) != NX_OK) {
-        return false;
+    enum nx_status status = program_client_handle(PROGRAM_UARTD, PROGRAM_NX, &console);
+    if (status == NX_OK) {
+        status = nx_console_flush_through(console, nx_deadline_after(FLUSH_PATIENCE));
     }
-    uart_request_set_status(&request);
-    nx_page()->deadline = nx_deadline_after(DRAIN_PATIENCE);
-    struct nx_message message = {
-        .info = NX_INFO(capnp_builder_bytes(&builder), 0) | NX_INFO_DEADLINE,
-    };
-    struct capnp_reader reader;
-    struct uart_response_reader response;
-    struct uart_report_reader report;
-    if (nx_endpoint_call(console, &message) != NX_OK || message.words[0] != NX_OK ||
-        uart_response_decode(nx_page()->data, NX_INFO_BYTES(message.info), &reader, &response) !=
-            NX_OK ||
-        uart_response_report(&response, &report) != NX_OK) {
-        return false;
-    }
-    *bytes_out = uart_report_bytes_out(&report);
-    return true;
-}
-
-// Waits until the console has nothing more to print.
-static void console_drain(void)
-{
-    uint64_t deadline = nx_deadline_after(DRAIN_PATIENCE);
-    uint64_t previous = 0;
-    uint64_t current;
-    while (nx_clock_now() < deadline && console_progress(&current) && current != previous) {
-        previous = current;
-        nx_sleep(DRAIN_STEP);
+    if (status != NX_OK) { // a console that does not work holds up nothing
+        nx_log("init: console not flushed reason=%s", nx_status_text(status));
     }
 }
 
@@ -196,7 +168,7 @@ static void modes_finish(void)
         nx_log("SELFTEST: end");
     }
     if (power_off_at_end) {
-        console_drain();
+        console_flush();
         machine_power_off();
     }
     mode = MODE_CONSOLE;
@@ -244,7 +216,7 @@ static void job_start(const struct job *job)
 void modes_begin(void)
 {
     if (mode == MODE_RUN && job_count > 0) {
-        console_drain(); // so that nothing of the boot comes between the lines of the output
+        console_flush(); // so that nothing of the boot comes between the lines of the output
         nx_log("nx: output begin");
     } else if (mode == MODE_RUN) {
         nx_log("nx: exit status=%d", EXIT_USAGE);
