@@ -4,16 +4,39 @@
 #include "selftest.h"
 #include <stdatomic.h>
 
-#define FPU_THREADS 3u // per hart: more than one, so that they alternate
-#define FPU_TIME    (30 * NX_MILLISECOND)
-#define FPU_SWITCH  64u // checks between two voluntary switches
+#define FPU_THREADS     3u // per hart: more than one, so that they alternate
+#define FPU_ROUNDS      1024u
+#define FPU_PREEMPTIONS 2u  // of each thread: switches that it did not ask for
+#define FPU_SWITCH      64u // checks between two voluntary switches
+// However slow the machine is. Nothing else here depends on time.
+#define FPU_DEADLINE (20 * NX_SECOND)
+
+// The threads of one hart. Each of them goes on until all have done enough, so that none runs out
+// of others to be switched with.
+struct fpu_team {
+    atomic_uint runner;  // who made the last check, by seed
+    atomic_uint unready; // workers that have not done enough
+    atomic_bool stop;
+};
 
 struct fpu_worker {
-    uint64_t seed;
-    uint64_t rounds; // completed checks
-    bool broken;
+    struct fpu_team *team;
+    unsigned seed;              // not 0, and another for each thread
+    _Atomic uint64_t rounds;    // completed checks
+    _Atomic uint64_t preempted; // times that another one ran without a yield of this one
+    atomic_bool broken;
     struct nx_thread thread;
 };
+
+static uint64_t count_of(const _Atomic uint64_t *counter)
+{
+    return atomic_load_explicit(counter, memory_order_relaxed);
+}
+
+static void count_up(_Atomic uint64_t *counter)
+{
+    atomic_store_explicit(counter, count_of(counter) + 1, memory_order_relaxed); // one writer
+}
 
 // Register contract: loads f0..f31 from `pattern` + index and the rounding mode, spins a while,
 // stores all registers to `out` and returns the rounding mode that it finds. One block, so that
@@ -69,48 +92,100 @@ static bool fpu_check(uint64_t pattern, uint64_t mode)
     return true;
 }
 
+// One check, then a note of whether others ran since the last one. False: something is wrong.
+static bool fpu_round(struct fpu_worker *worker, bool yielded)
+{
+    uint64_t rounds = count_of(&worker->rounds);
+    if (!fpu_check((uint64_t)worker->seed << 32 | rounds << 8, worker->seed % 5)) {
+        return false;
+    }
+    count_up(&worker->rounds);
+    unsigned last =
+        atomic_exchange_explicit(&worker->team->runner, worker->seed, memory_order_relaxed);
+    if (last != worker->seed && !yielded && rounds > 0) {
+        count_up(&worker->preempted);
+    }
+    return true;
+}
+
+// Leaves switching to the tick until that has happened often enough, then yields now and then.
 static void fpu_thread(void *argument)
 {
     struct fpu_worker *worker = argument;
-    uint64_t deadline = nx_deadline_after(FPU_TIME);
+    struct fpu_team *team = worker->team;
+    bool yielded = false;
+    bool ready = false;
 
-    while (!worker->broken && nx_clock_now() < deadline) {
-        worker->broken = !fpu_check(worker->seed << 32 | worker->rounds << 8, worker->seed % 5);
-        worker->rounds++;
-        if (worker->rounds % FPU_SWITCH == 0) {
-            worker->broken |= nx_thread_yield(NX_HART_ANY) != NX_OK;
+    while (!atomic_load_explicit(&team->stop, memory_order_relaxed)) {
+        if (!fpu_round(worker, yielded)) {
+            atomic_store_explicit(&worker->broken, true, memory_order_relaxed);
+            atomic_store_explicit(&team->stop, true, memory_order_relaxed);
+            return;
+        }
+        bool preempted = count_of(&worker->preempted) >= FPU_PREEMPTIONS;
+        yielded = preempted && count_of(&worker->rounds) % FPU_SWITCH == 0 &&
+                  nx_thread_yield(NX_HART_ANY) == NX_OK;
+        if (!ready && preempted && count_of(&worker->rounds) >= FPU_ROUNDS) {
+            ready = true;
+            atomic_fetch_sub_explicit(&team->unready, 1, memory_order_relaxed);
         }
     }
 }
 
+static bool team_is_done(void *context)
+{
+    struct fpu_team *team = context;
+    return atomic_load_explicit(&team->unready, memory_order_relaxed) == 0 ||
+           atomic_load_explicit(&team->stop, memory_order_relaxed);
+}
+
+static enum test_outcome team_did_enough(struct test_report *report, uint64_t hart,
+                                         const struct fpu_worker *workers)
+{
+    for (size_t i = 0; i < FPU_THREADS; i++) {
+        EXPECT(report, !atomic_load_explicit(&workers[i].broken, memory_order_relaxed),
+               "hart %d thread %d: registers changed after %llu rounds", (int)hart, (int)i,
+               (unsigned long long)count_of(&workers[i].rounds));
+    }
+    for (size_t i = 0; i < FPU_THREADS; i++) {
+        uint64_t rounds = count_of(&workers[i].rounds);
+        uint64_t preempted = count_of(&workers[i].preempted);
+        EXPECT(report, rounds >= FPU_ROUNDS && preempted >= FPU_PREEMPTIONS,
+               "hart %d thread %d: only %llu rounds and %llu preemptions in %d s", (int)hart,
+               (int)i, (unsigned long long)rounds, (unsigned long long)preempted,
+               (int)(FPU_DEADLINE / NX_SECOND));
+    }
+    return TEST_PASS;
+}
+
 static enum test_outcome fpu_on_hart(struct test_report *report, uint64_t hart)
 {
+    struct fpu_team team = {.unready = FPU_THREADS};
     struct fpu_worker workers[FPU_THREADS] = {0};
     struct nx_thread_options options = {.affinity = 1ull << hart, .class = -1};
     enum nx_status status = NX_OK;
     size_t started = 0;
 
     while (started < FPU_THREADS) {
-        workers[started].seed = hart * FPU_THREADS + started + 1;
+        workers[started].team = &team;
+        workers[started].seed = (unsigned)(hart * FPU_THREADS + started + 1);
         status = nx_thread_spawn(&options, fpu_thread, &workers[started], &workers[started].thread);
         if (status != NX_OK) {
             break;
         }
         started++;
     }
+    if (status == NX_OK) {
+        (void)wait_until(team_is_done, &team, FPU_DEADLINE); // the counts tell
+    }
+    atomic_store_explicit(&team.stop, true, memory_order_relaxed);
     bool ended = true;
     for (size_t i = 0; i < started; i++) {
         ended = thread_ends(&workers[i].thread) && ended;
     }
     EXPECT_OK(report, status);
     EXPECT(report, ended, "hart %d: a thread never ended", (int)hart);
-    for (size_t i = 0; i < FPU_THREADS; i++) {
-        EXPECT(report, !workers[i].broken, "hart %d thread %d: registers changed after %llu rounds",
-               (int)hart, (int)i, (unsigned long long)workers[i].rounds);
-        EXPECT(report, workers[i].rounds > FPU_SWITCH, "hart %d thread %d: only %llu rounds",
-               (int)hart, (int)i, (unsigned long long)workers[i].rounds);
-    }
-    return TEST_PASS;
+    return team_did_enough(report, hart, workers);
 }
 
 enum test_outcome test_fpu(struct test_report *report)
