@@ -12,6 +12,7 @@ from pathlib import Path
 
 import commands
 import console
+import panic_report
 from gate import Topology, expectation, judge
 from qemu_boot import BUILD, ROOT, Boot, Outcome
 
@@ -24,6 +25,11 @@ SELFTEST_STATUS = r"init: selftest-client ended status=1"
 # A machine without wake-ups may stop anywhere after the marker that its counterfactual is about.
 STUCK = (r"^missing: (uartd|virtioblkd|pkgfs|SELFTEST|nx|neuron: ipi)", r"^timeout", SELFTEST_STATUS)
 STUCK_SECONDS = 25
+# A boot that should panic does so in its first second.
+PANIC_SECONDS = 20
+PANICKING_HART = 2
+# What comes of tests that need every hart's wake-ups.
+STUCK_TESTS = r"forbidden: SELFTEST: (hart stop\+start|races) FAIL"
 
 
 @dataclass(frozen=True)
@@ -122,6 +128,23 @@ def flipped_byte(profile: Profile, log: Path) -> list[str]:
     return judge_red(profile, judge(outcome.log, expectation(profile.topology)) + ending(profile, outcome))
 
 
+def panics(profile: Profile, log: Path) -> list[str]:
+    """Boot with a panic on one hart: its report is whole, and the last that the machine says."""
+    outcome = boot(profile, log)
+    return panic_report.judge_panic(outcome.log, PANICKING_HART)
+
+
+def overflows(profile: Profile, log: Path) -> list[str]:
+    """Boot with a kernel stack that overflows, on each hart in turn: each is reported."""
+    reasons: list[str] = []
+    for hart in range(profile.topology.smp):
+        path = log if hart == 0 else log.with_suffix(f".hart{hart}.log")
+        more = {"APPEND": f"{profile.append} neuron.fault=stack-overflow:{hart}"}
+        outcome = boot(profile, path, more)
+        reasons += [f"hart {hart}: {reason}" for reason in panic_report.judge_overflow(outcome.log, hart)]
+    return reasons
+
+
 PROFILES = [
     Profile("smp4", "four harts", gated_boot),
     Profile("smp3", "three harts", gated_boot, Topology(smp=3)),
@@ -139,6 +162,14 @@ PROFILES = [
         options={"KERNEL": str(BUILD / "neuron-release.elf")},
     ),
     Profile("icount", "two boots, identical logs", same_log_twice, options={"ICOUNT": "1"}, timeout=120),
+    Profile(
+        "panic",
+        "a panic on one hart",
+        panics,
+        append=f"{TEST_APPEND} neuron.fault=panic:{PANICKING_HART}",
+        timeout=PANIC_SECONDS,
+    ),
+    Profile("stack-overflow", "a kernel stack overflow on each hart", overflows, timeout=PANIC_SECONDS),
     Profile("console", "the interactive prompt", console.run, append="", timeout=90),
     Profile("nx-commands", "nx from the host", commands.run, append="", timeout=120),
     # Counterfactuals: the cause of a marker is removed, and the gate must go red because of it.
@@ -148,7 +179,13 @@ PROFILES = [
         turns_red,
         append=f"{TEST_APPEND} neuron.fault=suppress-ipi",
         red=(r"missing: KSELFTEST: ipi resched ok", r"forbidden: KSELFTEST: ipi resched FAIL"),
-        follows=(r"KSELFTEST: work stealing", r"forbidden: SELFTEST: smp (per-hart ticks|ipi) FAIL", *STUCK),
+        follows=(
+            r"KSELFTEST: work stealing",
+            r"forbidden: SELFTEST: smp (per-hart ticks|ipi) FAIL",
+            r"missing: neuron: hart\{any\} (leaves|online again)",
+            STUCK_TESTS,
+            *STUCK,
+        ),
         timeout=STUCK_SECONDS,
     ),
     Profile(
@@ -174,6 +211,8 @@ PROFILES = [
         follows=(
             r"forbidden: SELFTEST: smp per-hart ticks FAIL reason=hart 1:",
             r"forbidden: SELFTEST: smp ipi FAIL",
+            r"missing: neuron: hart\{any\} (leaves|online again)",
+            STUCK_TESTS,
             *STUCK,
         ),
         timeout=STUCK_SECONDS,

@@ -27,6 +27,7 @@ struct child {
 // The snippets. Each gets `argument` in a0.
 extern const uint8_t child_code_start[];
 extern const uint8_t child_store[];    // stores to the address, exits
+extern const uint8_t child_count[];    // counts in the word at the address, for ever
 extern const uint8_t child_load[];     // loads from the address, exits
 extern const uint8_t child_jump[];     // jumps to the address
 extern const uint8_t child_overflow[]; // pushes without end

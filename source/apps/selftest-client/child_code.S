@@ -9,13 +9,19 @@
     .section .rodata.child_code, "a"
     .option norelax
     .balign 8
-    .globl child_code_start, child_store, child_load, child_jump, child_overflow
+    .globl child_code_start, child_count, child_store, child_load, child_jump, child_overflow
     .globl child_receive, child_echo, child_code_end
 child_code_start:
 
 child_store:
     sd      a0, 0(a0)
     j       leave
+
+child_count:
+    ld      a1, 0(a0)
+    addi    a1, a1, 1
+    sd      a1, 0(a0)
+    j       child_count
 
 child_load:
     ld      a0, 0(a0)

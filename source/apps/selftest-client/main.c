@@ -22,6 +22,8 @@ static const struct test tests[] = {
     {"ipc", test_ipc},
     {"memory", test_memory},
     {"fpu", test_fpu},
+    {"hart stop+start", test_hart_stop},
+    {"races", test_races},
     {"pkgfs virtio ro", test_package_disk},
     {"pkgfs fixtures ro", test_package_fixtures},
 };

@@ -14,7 +14,8 @@ enum fixture {
     FIXTURE_ENDPOINT,
     FIXTURE_NOTIFICATION,
     FIXTURE_MEMORY,     // one page
-    FIXTURE_MACHINE,    // as granted: diagnosis only
+    FIXTURE_MACHINE,    // diagnosis only
+    FIXTURE_HARTS,      // the machine, harts only
     FIXTURE_LOG,        // as granted: writing only
     FIXTURE_NO_RIGHTS,  // the endpoint, no right but one that no call here needs
     FIXTURE_MEMORY_RO,  // the memory, read only
@@ -31,6 +32,7 @@ enum fixture {
 #define NOTIFICATION USE(FIXTURE_NOTIFICATION)
 #define MEMORY       USE(FIXTURE_MEMORY)
 #define MACHINE      USE(FIXTURE_MACHINE)
+#define HARTS        USE(FIXTURE_HARTS)
 #define KERNEL_LOG   USE(FIXTURE_LOG)
 #define NO_RIGHTS    USE(FIXTURE_NO_RIGHTS)
 #define MEMORY_RO    USE(FIXTURE_MEMORY_RO)
@@ -170,7 +172,15 @@ static const struct refusal refusals[] = {
     {NX_SYS_INTERRUPT_ACK, {NOTIFICATION}, WRONG_TYPE},
 
     {NX_SYS_HART_CONTROL, {BAD, 1, NX_HART_STOP}, BAD_HANDLE},
+    {NX_SYS_HART_CONTROL, {MEMORY, 1, NX_HART_STOP}, WRONG_TYPE},
     {NX_SYS_HART_CONTROL, {MACHINE, 1, NX_HART_STOP}, DENIED},
+    {NX_SYS_HART_CONTROL, {MACHINE, 1, NX_HART_START}, DENIED},
+    {NX_SYS_HART_CONTROL, {HARTS, 0, NX_HART_STOP}, BAD_STATE}, // the boot hart always stays
+    {NX_SYS_HART_CONTROL, {HARTS, 0, NX_HART_START}, BAD_STATE},
+    {NX_SYS_HART_CONTROL, {HARTS, 0, 99}, INVALID},
+    {NX_SYS_HART_CONTROL, {HARTS, NX_HARTS_MAX, NX_HART_STOP}, RANGE},
+    {NX_SYS_HART_CONTROL, {HARTS, NX_HARTS_MAX, NX_HART_START}, RANGE},
+    {NX_SYS_HART_CONTROL, {HARTS, BIG, NX_HART_STOP}, RANGE},
     {NX_SYS_SYSTEM_RESET, {BAD, 0}, BAD_HANDLE},
     {NX_SYS_SYSTEM_RESET, {MACHINE, NX_RESET_POWER_OFF}, DENIED},
     {NX_SYS_SYSTEM_INFO, {BAD, NX_INFO_SYSTEM, 0}, BAD_HANDLE},
@@ -199,6 +209,7 @@ static bool never_refuses(uint64_t number)
 static enum test_outcome fixtures_make(struct test_report *report, nx_handle *handles)
 {
     nx_handle process = nx_start_handle(NX_START_PROCESS);
+    nx_handle machine = nx_start_handle(NX_START_MACHINE);
     nx_handle endpoint;
     nx_handle notification;
     nx_handle memory;
@@ -210,7 +221,8 @@ static enum test_outcome fixtures_make(struct test_report *report, nx_handle *ha
     handles[FIXTURE_ENDPOINT] = endpoint;
     handles[FIXTURE_NOTIFICATION] = notification;
     handles[FIXTURE_MEMORY] = memory;
-    handles[FIXTURE_MACHINE] = nx_start_handle(NX_START_MACHINE);
+    EXPECT_OK(report, nx_handle_duplicate(machine, NX_RIGHT_INSPECT, 0, &handles[FIXTURE_MACHINE]));
+    EXPECT_OK(report, nx_handle_duplicate(machine, NX_RIGHT_HARTS, 0, &handles[FIXTURE_HARTS]));
     handles[FIXTURE_LOG] = nx_start_handle(NX_START_LOG);
     EXPECT_OK(report,
               nx_handle_duplicate(endpoint, NX_RIGHT_TRANSFER, 0, &handles[FIXTURE_NO_RIGHTS]));
@@ -229,9 +241,9 @@ static enum test_outcome fixtures_make(struct test_report *report, nx_handle *ha
 static void fixtures_drop(const nx_handle *handles)
 {
     static const enum fixture made[] = {
-        FIXTURE_ENDPOINT,  FIXTURE_NOTIFICATION, FIXTURE_MEMORY,
-        FIXTURE_NO_RIGHTS, FIXTURE_MEMORY_RO,    FIXTURE_NO_SIGNAL,
-        FIXTURE_NO_WAIT,   FIXTURE_PROCESS_RO,   FIXTURE_BADGED,
+        FIXTURE_ENDPOINT,  FIXTURE_NOTIFICATION, FIXTURE_MEMORY,  FIXTURE_NO_RIGHTS,
+        FIXTURE_MEMORY_RO, FIXTURE_NO_SIGNAL,    FIXTURE_NO_WAIT, FIXTURE_PROCESS_RO,
+        FIXTURE_BADGED,    FIXTURE_MACHINE,      FIXTURE_HARTS,
     };
     for (size_t i = 0; i < sizeof(made) / sizeof(made[0]); i++) {
         nx_handle_drop(handles[made[i]]);

@@ -69,6 +69,8 @@ enum test_outcome test_refusals(struct test_report *report);
 enum test_outcome test_ipc(struct test_report *report);
 enum test_outcome test_memory(struct test_report *report);
 enum test_outcome test_fpu(struct test_report *report);
+enum test_outcome test_hart_stop(struct test_report *report);
+enum test_outcome test_races(struct test_report *report);
 enum test_outcome test_package_disk(struct test_report *report);
 enum test_outcome test_package_fixtures(struct test_report *report);
 
