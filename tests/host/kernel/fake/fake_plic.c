@@ -104,6 +104,11 @@ void arch_irq_set_masked(uint32_t source, bool masked)
     wake_all();
 }
 
+bool arch_irq_is_open(void)
+{
+    return machine.harts[arch_hart_self()->index.value].has_plic_context;
+}
+
 uint32_t arch_irq_context(struct hart_index hart)
 {
     return machine.harts[hart.value].plic_context;

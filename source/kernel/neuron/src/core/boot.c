@@ -19,7 +19,7 @@
 #define DEVICETREE_LIMIT (2ul << 20)
 
 // The first tick comes early: the boot waits for it.
-#define FIRST_TICK_NANOSECONDS 100000ull
+#define FIRST_TICK_NANOSECONDS 20000ull
 
 static void print_hart_map(void)
 {
@@ -38,8 +38,9 @@ static void start_timer(void)
     uint64_t period = timer_ticks_from_nanoseconds(TIMER_TICK_NANOSECONDS);
     hart->tick_deadline = start + timer_ticks_from_nanoseconds(FIRST_TICK_NANOSECONDS);
     timer_rearm();
+    // Not with wfi: a timer that does not interrupt would never end it.
     while (counter_read(&hart->ticks) == 0 && arch_time() < start + 100 * period) {
-        arch_wait_for_interrupt();
+        arch_relax();
         interrupts_handle_pending();
     }
     if (counter_read(&hart->ticks) == 0)
@@ -57,9 +58,12 @@ _Noreturn void kernel_boot(struct hart_id boot_hart, paddr_t devicetree)
         panic("device tree: %s: status %d", problem, (int)status);
     hart_init_all();
     log_stamp_init();
-    log_line("neuron: uart early printk ok");
+    if (machine.has_uart)
+        log_line("neuron: uart early printk ok");
     log_line("neuron: boot virt dtb-ok tb=%lu", machine.timebase_hz);
     print_hart_map();
+    if (machine.bootargs_truncated)
+        log_line("neuron: bootargs truncated limit=%u", MACHINE_BOOTARGS_MAX - 1);
     fault_injection_init();
 
     // Memory and firmware.
@@ -72,8 +76,10 @@ _Noreturn void kernel_boot(struct hart_id boot_hart, paddr_t devicetree)
     // This hart's interrupts.
     arch_hart_online();
     counter_set(&harts[0].online_since, arch_time());
-    if (machine.has_plic)
+    if (arch_irq_is_open())
         log_line("neuron: plic enabled");
+    else
+        log_line("neuron: no plic context for the boot hart: devices will not interrupt");
     if (fault_injection_masks_timer(harts[0].index))
         arch_timer_mask(true);
     start_timer();

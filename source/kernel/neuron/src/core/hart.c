@@ -15,6 +15,9 @@
 // How long bring-up waits for a started hart.
 #define BRING_UP_NANOSECONDS 2000000000ull
 
+// How long a panic waits for the other harts to stop before it prints.
+#define PANIC_WAIT_NANOSECONDS 50000000ull
+
 #define IPI_REASONS (IPI_RESCHEDULE | IPI_STOP | IPI_LEAVE | IPI_QUIESCE)
 
 struct hart harts[NX_HARTS_MAX];
@@ -122,6 +125,8 @@ void hart_pause(void)
         panic("the firmware refused to arm the timer");
     arch_wait_for_interrupt();
     hart_self()->armed_deadline = 0;
+    if ((atomic_load_explicit(&hart_self()->ipi_pending, memory_order_relaxed) & IPI_STOP) != 0)
+        hart_halt_for_panic();
 }
 
 uint32_t hart_start_all(void)
@@ -271,7 +276,7 @@ void hart_dispatch_ipi(void)
     uint32_t pending = atomic_exchange_explicit(&hart->ipi_pending, 0, memory_order_acq_rel);
     counter_add(&hart->ipi.dispatched, (uint32_t)__builtin_popcount(pending & IPI_REASONS));
     if ((pending & IPI_STOP) != 0)
-        arch_halt();
+        hart_halt_for_panic();
     note_senders(hart, pending);
     if ((pending & IPI_LEAVE) != 0)
         hart->leaving = true;
@@ -282,12 +287,27 @@ void hart_dispatch_ipi(void)
         hart->reschedule = true;
 }
 
+// Harts that have stopped for another one's panic.
+static _Atomic uint32_t halted;
+
+_Noreturn void hart_halt_for_panic(void)
+{
+    atomic_fetch_or_explicit(&halted, hart_bit(hart_self()), memory_order_release);
+    arch_halt();
+}
+
 void hart_stop_others(void)
 {
     uint32_t others = hart_online_mask() & ~hart_bit(hart_self());
+    uint64_t deadline = arch_time() + timer_ticks_from_nanoseconds(PANIC_WAIT_NANOSECONDS);
     for (uint32_t i = 0; i < hart_count(); i++)
         if ((others & (1u << i)) != 0)
             atomic_fetch_or_explicit(&harts[i].ipi_pending, IPI_STOP, memory_order_seq_cst);
     if (others != 0 && arch_ipi_send(others) != NX_OK)
         return; // the report matters more
+    // A hart in the kernel stops when it leaves it or prints; one that does neither is not waited
+    // for.
+    while ((atomic_load_explicit(&halted, memory_order_acquire) & others) != others &&
+           arch_time() < deadline)
+        arch_relax();
 }

@@ -136,7 +136,10 @@ NX_MUST_CHECK enum nx_status hart_send_ipi(struct hart_index target, uint32_t re
 // Acts on everything in this hart's mailbox; called when a software interrupt pends.
 void hart_dispatch_ipi(void);
 
-// Best effort, for panic: tells all others to stop.
+// Stops this hart for good, because another one panics.
+_Noreturn void hart_halt_for_panic(void);
+
+// Best effort, for panic: tells all others to stop and waits, bounded in time, until they have.
 void hart_stop_others(void);
 
 #endif

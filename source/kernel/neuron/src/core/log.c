@@ -7,6 +7,7 @@
 #include "core/hart.h"
 #include "core/lock.h"
 #include "core/machine.h"
+#include "core/panic.h"
 #include "core/print.h"
 #include "ipc/notification.h"
 #include <stdarg.h>
@@ -52,6 +53,8 @@ static void append_locked(const char *text, size_t length)
 
 static void append(const char *text, size_t length)
 {
+    if (panic_is_elsewhere())
+        hart_halt_for_panic();
     lock_acquire(&log_lock);
     if (stamping) {
         char stamp[24];

@@ -385,12 +385,13 @@ static enum nx_status discover_bootargs(struct discovery *discovery, struct dtb_
     if (dtb_read_string(&discovery->tree, chosen, "bootargs", &text) != NX_OK) {
         return NX_OK;
     }
-    const size_t length = strlen(text);
+    size_t length = strlen(text);
 
     if (length >= sizeof(machine.bootargs)) {
-        return blame(discovery, "chosen bootargs", NX_ERR_TOO_LARGE);
+        machine.bootargs_truncated = true;
+        length = sizeof(machine.bootargs) - 1;
     }
-    memcpy(machine.bootargs, text, length + 1);
+    memcpy(machine.bootargs, text, length);
     return NX_OK;
 }
 

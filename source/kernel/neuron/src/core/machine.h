@@ -54,6 +54,7 @@ struct machine {
 
     struct physical_range archive;       // boot archive (/chosen linux,initrd-start and -end)
     char bootargs[MACHINE_BOOTARGS_MAX]; // NUL-terminated, "" when absent
+    bool bootargs_truncated;             // there were more than fit
 };
 
 // The singleton, written by machine_discover, read-only afterwards.

@@ -47,6 +47,13 @@ static bool claim_panic(const char *message)
     return false;
 }
 
+bool panic_is_elsewhere(void)
+{
+    const uint32_t owner = atomic_load_explicit(&panicking, memory_order_relaxed);
+
+    return owner != NOBODY && owner != 1 + arch_hart_self()->index.value;
+}
+
 static void reset_if_wanted(void)
 {
     char value[8];
@@ -72,7 +79,7 @@ _Noreturn void panic(const char *format, ...)
         reset_if_wanted();
         kprint("neuron: panic end, halted");
     }
-    arch_halt();
+    hart_halt_for_panic();
 }
 
 _Noreturn void assert_failed(const char *condition, const char *file, int line)

@@ -3,12 +3,16 @@
 #ifndef NEURON_PANIC_H
 #define NEURON_PANIC_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 // Stops the other harts and prints, each line starting with "neuron: panic": the message, the
 // registers of the trap that led here if there was one, and the call stack. Then the machine halts;
 // with the boot argument neuron.panic=reset it resets instead.
 _Noreturn void panic(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+// Whether another hart than this one panics: nobody else may print then.
+bool panic_is_elsewhere(void);
 
 // Stays on in every build. The condition has no side effects.
 #define ASSERT(condition)                                                                          \

@@ -63,6 +63,15 @@ uint32_t arch_irq_context(struct hart_index hart)
     return machine.harts[hart.value].plic_context;
 }
 
+bool arch_irq_is_open(void)
+{
+    const struct hart_index self = hart_self()->index;
+
+    return machine.has_plic && has_context(self) &&
+           register_read(context_register(self, PLIC_THRESHOLD)) == 0 &&
+           (csr_read(sie) & SIP_SEIP) != 0;
+}
+
 static void set_enabled(uint32_t source, struct hart_index hart, bool enabled)
 {
     const uint64_t offset = PLIC_ENABLE_BASE + arch_irq_context(hart) * PLIC_ENABLE_STRIDE +

@@ -93,8 +93,6 @@ static void print_registers(print_function *print, const struct trap_report *tra
         "s6", "s7", "s8", "s9", "s10", "s11", "t3", "t4", "t5", "t6",
     };
 
-    print("cause=%lu (%s) value=0x%lx sstatus=0x%lx", trap->cause, cause_name(trap->cause),
-          trap->value, trap->status);
     for (unsigned i = 0; i < FRAME_SLOTS; i += 4) {
         print("%3s=%016lx %3s=%016lx %3s=%016lx %3s=%016lx", names[i], trap->x[i], names[i + 1],
               trap->x[i + 1], names[i + 2], trap->x[i + 2], names[i + 3], trap->x[i + 3]);
@@ -115,9 +113,6 @@ static void capture_registers(struct trap_report *report)
                      : "r"(report->x)
                      : "memory");
     report->x[FRAME_PC] = (uint64_t)__builtin_return_address(0);
-    report->cause = csr_read(scause);
-    report->value = csr_read(stval);
-    report->status = csr_read(sstatus);
 }
 
 void arch_panic_report(print_function *print)
@@ -132,6 +127,8 @@ void arch_panic_report(print_function *print)
         arch_backtrace((uint64_t)__builtin_frame_address(0), (uint64_t)arch_panic_report, print);
         return;
     }
+    print("cause=%lu (%s) value=0x%lx sstatus=0x%lx", arch->trap.cause,
+          cause_name(arch->trap.cause), arch->trap.value, arch->trap.status);
     print_registers(print, &arch->trap);
     // A leaf function, or a jump to nowhere, has no frame of its own.
     uint64_t offset = 0;
