@@ -183,19 +183,14 @@ end_server:
 active proctype clock()
 {
     byte his;
-    bool popped;
     mtype seen;
     bool same;
     bool won;
 
 end_clock:
     do
-    :: in_heap && !in_kernel ->
-       d_step { popped = in_heap; his = timer_sequence; in_heap = false };
-       if
-       :: popped -> cancel(his)
-       :: else
-       fi
+    :: d_step { in_heap && !in_kernel; his = timer_sequence; in_heap = false };
+       cancel(his)
     :: finished -> break
     od
 }
