@@ -17,13 +17,11 @@ finish() {
     rm -rf "$work"
 }
 trap finish EXIT
-trap 'exit 130' INT TERM
+trap 'exit 130' HUP INT TERM
 
-# gdb takes Ctrl-C for itself; QEMU, a background job, must not die of it.
-(
-    trap '' INT
-    GDB=$socket SERIAL=file:$console exec "$root/scripts/run-qemu-rv64.sh" </dev/null
-) &
+# Ctrl-C reaches every process of the terminal's foreground group, and QEMU ends on it whatever it
+# inherits. In a session of its own it does not get it; gdb does, and stops the machine.
+GDB=$socket SERIAL=file:$console setsid "$root/scripts/run-qemu-rv64.sh" </dev/null &
 qemu=$!
 tries=0
 while [ ! -S "$socket" ]; do
@@ -35,8 +33,9 @@ while [ ! -S "$socket" ]; do
     sleep 0.1
 done
 
-echo "debug: the console goes to $console (tail -f it); 'continue' starts the machine" >&2
-trap '' INT
+echo "debug: the console goes to $console (tail -f it); 'continue' starts the machine, Ctrl-C stops it" >&2
+echo "debug: user programs all link at 0x400000: a breakpoint in one may stop others at the same address" >&2
+trap ':' INT
 # Sources and symbols are named relative to the checkout.
 cd -- "$root"
 gdb-multiarch -q -iex 'set confirm off' -ex 'set architecture riscv:rv64' \

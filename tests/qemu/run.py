@@ -24,6 +24,9 @@ BUILD = ROOT / "build"
 LOGS = BUILD / "test-logs"
 QEMUS_AT_ONCE = 2
 REASONS_SHOWN = 12
+REASON_COLUMNS = 160
+# The lines of a host suite's log that say why it failed: cmocka's, a sanitizer's, Python's.
+HOST_REASON = re.compile(r"SUMMARY|ERROR|FAILED|assert|runtime error", re.IGNORECASE)
 MESON_RESULT = re.compile(
     r"\s*\d+/\d+ (?P<name>.+?)\s+"
     r"(?P<result>OK|EXPECTEDFAIL|FAIL|TIMEOUT|ERROR|INTERRUPT|UNEXPECTEDPASS|SKIP)\s+(?P<seconds>[\d.]+)s"
@@ -41,6 +44,13 @@ class Tally:
         where = f"  {log.relative_to(ROOT)}" if log is not None else ""
         label = f"{name}: {about}" if about else name
         print(f"{result:<8}{label:<48} {seconds:6.1f} s{where}", flush=True)
+
+    def explain(self, reasons: list[str]) -> None:
+        """Print the reasons of the failure that was added last."""
+        for reason in reasons[:REASONS_SHOWN]:
+            print(f"          {reason}", flush=True)
+        if len(reasons) > REASONS_SHOWN:
+            print(f"          and {len(reasons) - REASONS_SHOWN} more", flush=True)
 
     def summary(self) -> str:
         return ", ".join(f"{count} {result}" for result, count in self.counts.items())
@@ -62,6 +72,13 @@ def write_host_logs() -> None:
         (LOGS / f"host-{test_name(test['name'])}.log").write_text(text)
 
 
+def host_reasons(log: Path) -> list[str]:
+    """What a failed suite's log says about it."""
+    lines = log.read_text(errors="replace").splitlines() if log.exists() else []
+    reasons = [line.strip()[:REASON_COLUMNS] for line in lines if HOST_REASON.search(line)]
+    return reasons or ["its log names no reason"]
+
+
 def run_host_suites(tally: Tally) -> None:
     command = ["meson", "test", "-C", str(BUILD), "--no-rebuild", "--num-processes", "2"]
     process = subprocess.Popen(
@@ -73,7 +90,7 @@ def run_host_suites(tally: Tally) -> None:
     )
     assert process.stdout is not None
     transcript: list[str] = []
-    failed_before = tally.counts["failed"]
+    failed: list[tuple[str, float]] = []  # their reasons are known when Meson has written its record
     for line in process.stdout:
         transcript.append(line)
         match = MESON_RESULT.match(line)
@@ -81,11 +98,18 @@ def run_host_suites(tally: Tally) -> None:
             continue
         kind = {"OK": "passed", "EXPECTEDFAIL": "passed", "SKIP": "skipped"}.get(match["result"], "failed")
         name = test_name(match["name"])
-        tally.add(kind, f"host {name}", "", float(match["seconds"]), LOGS / f"host-{name}.log")
+        if kind == "failed":
+            failed.append((name, float(match["seconds"])))
+        else:
+            tally.add(kind, f"host {name}", "", float(match["seconds"]), LOGS / f"host-{name}.log")
     status = process.wait()
     (LOGS / "host.log").write_text("".join(transcript))
     write_host_logs()
-    if status != 0 and tally.counts["failed"] == failed_before:
+    for name, seconds in failed:
+        log = LOGS / f"host-{name}.log"
+        tally.add("failed", f"host {name}", "", seconds, log)
+        tally.explain(host_reasons(log))
+    if status != 0 and not failed:
         tally.add("failed", "host", f"meson test ended with status {status}", 0, LOGS / "host.log")
 
 
@@ -106,10 +130,7 @@ def run_profiles(profiles: list[Profile], tally: Tally) -> None:
             reasons, seconds = future.result()
             result = "failed" if reasons else "passed"
             tally.add(result, profile.name, profile.about, seconds, LOGS / f"{profile.name}.log")
-            for reason in reasons[:REASONS_SHOWN]:
-                print(f"          {reason}", flush=True)
-            if len(reasons) > REASONS_SHOWN:
-                print(f"          and {len(reasons) - REASONS_SHOWN} more", flush=True)
+            tally.explain(reasons)
 
 
 def main() -> int:
