@@ -10,7 +10,7 @@
 #define CHILDREN       10u
 #define UNMAPS         50u // of each child
 #define FAULT_PATIENCE (5 * NX_SECOND)
-#define STILL_TURNS    300u // how long no store may arrive
+#define STILL_TURNS    1000u // how long no store may arrive
 #define EXIT_BIT       1u
 
 struct victim {
