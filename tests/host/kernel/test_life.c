@@ -41,7 +41,7 @@ static void kill_while_making(void *argument)
 {
     (void)argument;
     for (uint64_t round = 0; round < 60; round++) {
-        struct race race = {.process = user_process(1000)};
+        struct race race = {.process = user_process(300)};
         barrier_open(&race.done, 2);
         user_thread(0, make_threads, &race);
         user_thread(0, make_threads, &race);
@@ -50,6 +50,7 @@ static void kill_while_making(void *argument)
         CHECK_EQUAL(user_kill(race.process), NX_OK);
         barrier_wait(&race.done);
         CHECK_EQUAL(user_close(race.process), NX_OK);
+        user_sleep(30000000); // budgets come back with a grace period
     }
 }
 

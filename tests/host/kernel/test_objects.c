@@ -191,7 +191,7 @@ static void take_turns(void *argument)
 {
     (void)argument;
     if (hart_self()->index.value == 0) {
-        for (uint32_t turn = 0; turn < 20000; turn++)
+        for (uint32_t turn = 0; turn < 6000; turn++)
             close_and_install(turn);
         atomic_store(&slot.stop, true);
     }
@@ -252,7 +252,7 @@ static void read_and_free(void *argument)
 {
     (void)argument;
     struct hart *self = hart_self();
-    for (uint32_t turn = 0; turn < 6000; turn++) {
+    for (uint32_t turn = 0; turn < 4000; turn++) {
         if (self->index.value == 0)
             replace_object(turn);
         else

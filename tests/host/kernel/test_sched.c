@@ -296,7 +296,7 @@ static void test_a_thread_sent_to_a_hart_that_leaves_moves_on(void **state)
     atomic_store(&thread->home, 1);
     set_hart(1, NX_HART_ONLINE, NX_CLASS_DRIVER);
     atomic_store(&harts[0].running_class, NX_CLASS_DRIVER);
-    fake_before_next_unlock(leave_after_the_choice);
+    fake_after_unlock(LOCK_RANK_RUN_QUEUE, leave_after_the_choice);
     scheduler_make_ready(thread);
     assert_ptr_equal(run_queue_pop(&harts[0].run_queue), thread);
     assert_null(run_queue_pop(&harts[1].run_queue));

@@ -9,6 +9,7 @@
 #ifndef FAKE_H
 #define FAKE_H
 
+#include "core/lock.h"
 #include "core/types.h"
 
 struct hart;
@@ -30,10 +31,12 @@ void fake_run_harts(uint32_t count, void (*body)(void *argument), void *argument
 // `hook` runs on hart 0 after bring-up and before it schedules, as the kernel's boot does its own
 // tests. NULL: nothing.
 void fake_before_scheduler(void (*hook)(void));
-// `hook` runs once, on this hart, before the next kernel lock is released: a moment in the middle
-// of an operation.
-void fake_before_next_unlock(void (*hook)(void));
-void fake_run_unlock_hook(void);
+// `hook` runs once on this pthread, at a moment in the middle of an operation: when it is about to
+// take a kernel lock of this rank (a fast path has just taken it), or has released one.
+void fake_before_lock(enum lock_rank rank, void (*hook)(void));
+void fake_after_unlock(enum lock_rank rank, void (*hook)(void));
+// This pthread plays hart `index` for the length of `body`.
+void fake_as_hart(uint32_t index, void (*body)(void));
 
 // The clock: runs with the host's, or stands at what a test sets.
 void fake_clock_set(uint64_t time_counter);

@@ -320,25 +320,18 @@ void fake_power_on(uint32_t hart_total)
 }
 
 static void (*before_scheduler)(void);
-static void (*before_unlock)(void);
 
 void fake_before_scheduler(void (*hook)(void))
 {
     before_scheduler = hook;
 }
 
-void fake_before_next_unlock(void (*hook)(void))
+void fake_as_hart(uint32_t index, void (*body)(void))
 {
-    before_unlock = hook;
-}
-
-void fake_run_unlock_hook(void)
-{
-    void (*hook)(void) = before_unlock;
-    if (hook == NULL)
-        return;
-    before_unlock = NULL;
-    hook();
+    struct hart *self = fake_self;
+    fake_self = &harts[index];
+    body();
+    fake_self = self;
 }
 
 static void *boot_hart_main(void *argument)

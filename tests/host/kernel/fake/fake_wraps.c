@@ -15,10 +15,45 @@ void __real_lock_acquire(struct lock *lock);
 void __real_lock_release(struct lock *lock);
 void __real_frame_free(paddr_t frame);
 void __real_frame_free_block(paddr_t first, uint32_t order);
+void __real_lock_check_acquire(struct lock *lock);
+void __wrap_lock_check_acquire(struct lock *lock);
 void __wrap_lock_acquire(struct lock *lock);
 void __wrap_lock_release(struct lock *lock);
 void __wrap_frame_free(paddr_t frame);
 void __wrap_frame_free_block(paddr_t first, uint32_t order);
+
+// One-shot.
+struct hook {
+    enum lock_rank rank;
+    void (*body)(void);
+};
+static _Thread_local struct hook before_lock;
+static _Thread_local struct hook after_unlock;
+
+void fake_before_lock(enum lock_rank rank, void (*hook)(void))
+{
+    before_lock = (struct hook){rank, hook};
+}
+
+void fake_after_unlock(enum lock_rank rank, void (*hook)(void))
+{
+    after_unlock = (struct hook){rank, hook};
+}
+
+static void run_hook(struct hook *hook, enum lock_rank rank)
+{
+    void (*body)(void) = hook->body;
+    if (body == NULL || hook->rank != rank)
+        return;
+    hook->body = NULL;
+    body();
+}
+
+void __wrap_lock_check_acquire(struct lock *lock)
+{
+    run_hook(&before_lock, lock->rank);
+    __real_lock_check_acquire(lock);
+}
 
 void __wrap_lock_acquire(struct lock *lock)
 {
@@ -28,8 +63,9 @@ void __wrap_lock_acquire(struct lock *lock)
 
 void __wrap_lock_release(struct lock *lock)
 {
-    fake_run_unlock_hook();
+    enum lock_rank rank = lock->rank;
     __real_lock_release(lock);
+    run_hook(&after_unlock, rank);
     fake_perturb();
 }
 
