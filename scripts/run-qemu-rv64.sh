@@ -10,9 +10,10 @@
 #   KERNEL=PATH          kernel (build/neuron.elf)
 #   INITRD=PATH          boot archive (build/initrd.cpio)
 #   APPEND=WORDS         boot arguments
-#   MEMORY=SIZE          such as 512M (256M)
+#   MEMORY=SIZE          such as 512M or 1G, at least 32M (256M)
 #   ICOUNT=1             deterministic: virtual time counts instructions, one host thread
-#   SERIAL=console       console on this terminal, Ctrl-A X leaves (default)
+#   SERIAL=console       console on this terminal, Ctrl-A X leaves (default); a reboot boots again,
+#                        with the other two it ends QEMU
 #         =stdio         plain standard input and output, no QEMU monitor
 #         =file:PATH     write the console to a file
 #   GDB=1|PATH           halt at reset and wait for gdb on port 1234, or on a Unix socket at PATH
@@ -44,12 +45,15 @@ case $SMP in
 *) refuse "SMP=$SMP is not supported: use 1, 2, 3 or 4 harts" ;;
 esac
 
+least_memory=32
 MEMORY=${MEMORY:-256M}
 case $MEMORY in
-*[!0-9]*[MG] | [MG] | '' | *[!0-9MG]*) refuse "MEMORY=$MEMORY is not a size such as 256M or 1G" ;;
-*[MG]) ;;
+*[!0-9]*[MG] | [MG] | 0[0-9]*[MG] | ?????????* | '' | *[!0-9MG]*) refuse "MEMORY=$MEMORY is not a size such as 256M or 1G" ;;
+*M) mebibytes=${MEMORY%M} ;;
+*G) mebibytes=$((${MEMORY%G} * 1024)) ;;
 *) refuse "MEMORY=$MEMORY is not a size such as 256M or 1G" ;;
 esac
+[ "$mebibytes" -ge "$least_memory" ] || refuse "MEMORY=$MEMORY is too little: Nexus needs ${least_memory}M"
 
 KERNEL=${KERNEL:-$build/neuron.elf}
 INITRD=${INITRD:-$build/initrd.cpio}
@@ -57,7 +61,7 @@ need_file kernel "$KERNEL"
 need_file 'boot archive' "$INITRD"
 
 set -- -kernel "$KERNEL" -initrd "$INITRD" -append "${APPEND:-}" "$@"
-set -- -machine virt -cpu rv64 -smp "$SMP" -m "$MEMORY" -display none -no-reboot -seed 1 "$@"
+set -- -machine virt -cpu rv64 -smp "$SMP" -m "$MEMORY" -display none -seed 1 "$@"
 
 case ${VIRTIO:-modern} in
 modern) set -- -global virtio-mmio.force-legacy=off "$@" ;;
@@ -77,10 +81,6 @@ if [ "$DTB" != qemu ]; then
     need_file 'device tree' "$DTB"
     if [ "$MEMORY" != 256M ]; then
         # QEMU takes the memory node of a given tree as it is, so the size is rewritten here.
-        case $MEMORY in
-        *M) mebibytes=${MEMORY%M} ;;
-        *G) mebibytes=$((${MEMORY%G} * 1024)) ;;
-        esac
         resized=$build/$(basename -- "$DTB" .dtb)-$MEMORY.dtb
         cp -- "$DTB" "$resized"
         fdtput -t x "$resized" /memory@80000000 reg 0 80000000 \
@@ -113,8 +113,8 @@ esac
 
 case ${SERIAL:-console} in
 console) set -- -serial mon:stdio "$@" ;;
-stdio) set -- -serial stdio -monitor none "$@" ;;
-file:*) set -- -serial "$SERIAL" -monitor none "$@" ;;
+stdio) set -- -no-reboot -serial stdio -monitor none "$@" ;;
+file:*) set -- -no-reboot -serial "$SERIAL" -monitor none "$@" ;;
 *) refuse "SERIAL=$SERIAL: use console, stdio or file:PATH" ;;
 esac
 

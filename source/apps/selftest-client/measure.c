@@ -3,6 +3,7 @@
 // hart. Exact when the machine counts instructions (QEMU with -icount shift=0); else host ticks.
 #include "child.h"
 #include "nexus/log.h"
+#include <stdio.h>
 #include <stdlib.h>
 
 #define SAMPLES 10000u
@@ -104,7 +105,7 @@ int measure_run(void)
                result.failed_calls);
         return EXIT_FAILURE;
     }
-    nx_log("measure: null_syscall=%llu ipc0=%llu ipc6=%llu", (unsigned long long)result.null_call,
+    printf("measure: null_syscall=%llu ipc0=%llu ipc6=%llu\n", (unsigned long long)result.null_call,
            (unsigned long long)result.round_trip_0, (unsigned long long)result.round_trip_6);
     return EXIT_SUCCESS;
 }

@@ -81,13 +81,24 @@ static enum nx_status device_claim(struct device *device)
     return status;
 }
 
+// The console that /chosen names, else the first UART; a node that is switched off is neither.
+static struct dtb_node uart_node(void)
+{
+    struct dtb_node node = dtb_find_stdout(&tree);
+    if (dtb_node_exists(node) && dtb_is_available(&tree, node)) {
+        return node;
+    }
+    node = DTB_NODE_NONE;
+    do {
+        node = dtb_next_compatible(&tree, node, "ns16550a");
+    } while (dtb_node_exists(node) && !dtb_is_available(&tree, node));
+    return node;
+}
+
 static void uart_find(void)
 {
     struct device *uart = &devices[DEVICE_UART];
-    struct dtb_node node = dtb_find_stdout(&tree);
-    if (!dtb_node_exists(node)) {
-        node = dtb_next_compatible(&tree, DTB_NODE_NONE, "ns16550a");
-    }
+    struct dtb_node node = uart_node();
     enum nx_status status = dtb_node_exists(node) ? node_read(node, uart) : NX_ERR_NOT_FOUND;
     if (status == NX_OK) {
         status = window_create(uart);

@@ -7,8 +7,9 @@
 #include "nexus/process.h"
 #include "supervisor.h"
 
-#define WORDS_MAX        24u
-#define RUN_BYTES_MAX    512u
+#define WORDS_MAX        PROGRAM_ARGUMENTS_MAX
+#define RUN_BYTES_MAX    768u
+#define TOKEN_BYTES_MAX  64u
 #define JOBS_MAX         8u
 #define FLUSH_PATIENCE   (5 * NX_SECOND) // for the console to print what it has
 #define EXIT_USAGE       2               // nexus.run is malformed
@@ -29,6 +30,8 @@ static struct job jobs[JOBS_MAX];
 static uint32_t job_count;
 static uint32_t job_next;
 static char run_text[RUN_BYTES_MAX]; // decoded words of nexus.run, NUL-terminated one by one
+// nexus.token behind a blank: marks what only nexus-init can have said; empty: nobody asked for it.
+static char token_text[TOKEN_BYTES_MAX + 2];
 
 // ---- Reading the boot arguments -----------------------------------------------------------------
 
@@ -109,6 +112,19 @@ static void jobs_add(enum program_id program, const char *first, const char *sec
     }
 }
 
+// With a token the command's output comes framed, so that whoever reads it gets the exact bytes.
+static void token_read(const char *bootargs)
+{
+    size_t length;
+    const char *token = argument_find(bootargs, "nexus.token", &length);
+    if (token == NULL || length == 0 || length > TOKEN_BYTES_MAX) {
+        return;
+    }
+    token_text[0] = ' ';
+    memcpy(token_text + 1, token, length);
+    program_set_argument(PROGRAM_UARTD, token_text + 1);
+}
+
 void modes_read(const char *bootargs)
 {
     size_t length;
@@ -116,10 +132,10 @@ void modes_read(const char *bootargs)
     if (run != NULL) {
         mode = MODE_RUN;
         power_off_at_end = true;
+        token_read(bootargs);
         jobs_add(PROGRAM_NX, NULL, NULL, NULL);
         if (length == 0 || !run_words_decode(run, length, &jobs[0])) {
-            nx_log("init: nexus.run is malformed: words joined by commas, %%XX escapes");
-            job_count = 0;
+            job_count = 0; // modes_begin says so
         }
         return;
     }
@@ -177,6 +193,11 @@ static void modes_finish(void)
 
 // ---- One job after the other --------------------------------------------------------------------
 
+static void run_ended(long exit_status)
+{
+    nx_log("nx: exit status=%ld%s", exit_status, token_text);
+}
+
 static void job_run_next(void)
 {
     if (job_next == job_count) {
@@ -189,7 +210,7 @@ static void job_run_next(void)
 static void job_ended(enum program_id id, int64_t exit_status)
 {
     if (mode == MODE_RUN) {
-        nx_log("nx: exit status=%ld", (long)exit_status);
+        run_ended((long)exit_status);
     } else if (exit_status != 0) {
         nx_log("init: %s ended status=%ld", program_row(id)->file, (long)exit_status);
     }
@@ -206,7 +227,7 @@ static void job_start(const struct job *job)
     nx_log("init: cannot start %s reason=%s", program_row(job->program)->file,
            nx_status_text(status));
     if (mode == MODE_RUN) {
-        nx_log("nx: exit status=%d", EXIT_NOT_STARTED);
+        run_ended(EXIT_NOT_STARTED);
     }
     if (mode != MODE_CONSOLE) {
         job_run_next();
@@ -215,11 +236,14 @@ static void job_start(const struct job *job)
 
 void modes_begin(void)
 {
-    if (mode == MODE_RUN && job_count > 0) {
+    if (mode == MODE_RUN) {
         console_flush(); // so that nothing of the boot comes between the lines of the output
-        nx_log("nx: output begin");
-    } else if (mode == MODE_RUN) {
-        nx_log("nx: exit status=%d", EXIT_USAGE);
+        nx_log("nx: output begin%s", token_text);
+    }
+    if (mode == MODE_RUN && job_count == 0) {
+        nx_log("init: nexus.run is malformed: at most %u words joined by commas, %%XX escapes",
+               WORDS_MAX);
+        run_ended(EXIT_USAGE);
     }
     job_run_next();
 }

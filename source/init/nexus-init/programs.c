@@ -2,9 +2,14 @@
 // The table of programs, and how a row becomes a process.
 #include "programs.h"
 #include "archive.h"
+#include "nexus/clock.h"
+#include "nexus/log.h"
 #include "nexus/process.h"
 
-#define ARGUMENTS_MAX 32u
+// What nexus-init keeps of its own budget: records of its children, fixtures, mappings of images.
+#define OWN_PAGES        640u
+#define RECLAIM_LOOKS    20u
+#define RECLAIM_INTERVAL (5 * NX_MILLISECOND)
 
 // A client may call a service, and pass that right on to programs that it starts.
 #define CLIENT_RIGHTS (NX_RIGHT_CALL | NX_RIGHT_TRANSFER | NX_RIGHT_DUPLICATE)
@@ -54,6 +59,7 @@ static const struct program_row rows[PROGRAM_COUNT] = {
             .after = PROGRAM_NONE,
             .device = DEVICE_UART,
             .class = NX_CLASS_DRIVER,
+            .least_pages = 128,
             .budget_pages = 512,
             .grants = {REGISTRY, SERVED, WINDOW, INTERRUPT, LOG(NX_RIGHT_READ | NX_RIGHT_WRITE)},
         },
@@ -64,6 +70,7 @@ static const struct program_row rows[PROGRAM_COUNT] = {
             .after = PROGRAM_UARTD,
             .device = DEVICE_BLOCK,
             .class = NX_CLASS_DRIVER,
+            .least_pages = 128,
             .budget_pages = 512,
             .grants = {REGISTRY, SERVED, WINDOW, INTERRUPT, LOG(NX_RIGHT_WRITE),
                        MACHINE(NX_RIGHT_DMA)},
@@ -76,6 +83,7 @@ static const struct program_row rows[PROGRAM_COUNT] = {
             .needs_after = true,
             .device = DEVICE_NONE,
             .class = NX_CLASS_SERVICE,
+            .least_pages = 1024,
             .budget_pages = 12288,
             .grants = {REGISTRY, SERVED, LOG(NX_RIGHT_WRITE), FIXTURES,
                        CLIENT(NX_START_BLOCK, PROGRAM_VIRTIOBLKD)},
@@ -86,6 +94,7 @@ static const struct program_row rows[PROGRAM_COUNT] = {
             .after = PROGRAM_PACKAGEFSD,
             .device = DEVICE_NONE,
             .class = NX_CLASS_NORMAL,
+            .least_pages = 2048,
             .budget_pages = 8192,
             .may_find = PROGRAM_BIT(PROGRAM_UARTD) | PROGRAM_BIT(PROGRAM_VIRTIOBLKD) |
                         PROGRAM_BIT(PROGRAM_PACKAGEFSD),
@@ -102,6 +111,7 @@ static const struct program_row rows[PROGRAM_COUNT] = {
             .after = PROGRAM_PACKAGEFSD,
             .device = DEVICE_NONE,
             .class = NX_CLASS_NORMAL,
+            .least_pages = 1536,
             .budget_pages = 8192,
             .may_find = PROGRAM_BIT(PROGRAM_UARTD) | PROGRAM_BIT(PROGRAM_VIRTIOBLKD) |
                         PROGRAM_BIT(PROGRAM_PACKAGEFSD),
@@ -117,6 +127,7 @@ static const struct program_row rows[PROGRAM_COUNT] = {
 static nx_handle endpoints[PROGRAM_COUNT];                     // of services, for ever
 static nx_handle registry_handles[PROGRAM_COUNT];              // badged with the client
 static nx_handle client_handles[PROGRAM_COUNT][PROGRAM_COUNT]; // [service][client], on demand
+static const char *service_arguments[PROGRAM_COUNT];           // NULL: none
 
 const struct program_row *program_row(enum program_id id)
 {
@@ -138,9 +149,50 @@ enum program_id program_find_service(const char *name)
     return PROGRAM_NONE;
 }
 
+// ---- Budgets ------------------------------------------------------------------------------------
+
+static uint64_t spare_pages;  // of what this machine has, beyond the least of all programs
+static uint64_t wanted_pages; // by all programs, beyond their least
+
+// All programs may exist at once, and of a service two instances: memory that a client still holds
+// keeps the budget of a dead one. Where the machine has less than they want, each gets its least
+// and a share of the rest.
+static enum nx_status budgets_plan(void)
+{
+    struct nx_process_facts self;
+    enum nx_status status = nx_process_info(NX_HANDLE_NONE, &self);
+    if (status != NX_OK) {
+        return status;
+    }
+    uint64_t available = self.pages_budget - self.pages_used;
+    uint64_t least = OWN_PAGES;
+    for (enum program_id id = 0; id < PROGRAM_COUNT; id++) {
+        uint64_t instances = rows[id].service != NULL ? 2 : 1;
+        least += instances * rows[id].least_pages;
+        wanted_pages += instances * (rows[id].budget_pages - rows[id].least_pages);
+    }
+    if (available < least) {
+        nx_log("init: not enough memory free_KiB=%lu needed_KiB=%lu",
+               (unsigned long)(available * (NX_PAGE_SIZE / 1024)),
+               (unsigned long)(least * (NX_PAGE_SIZE / 1024)));
+        return NX_ERR_NO_MEMORY;
+    }
+    spare_pages = available - least;
+    return NX_OK;
+}
+
+static uint64_t budget_of(const struct program_row *row)
+{
+    uint64_t wish = row->budget_pages - row->least_pages;
+    if (spare_pages < wanted_pages) {
+        wish = wish * spare_pages / wanted_pages;
+    }
+    return row->least_pages + wish;
+}
+
 enum nx_status programs_prepare(nx_handle registry)
 {
-    enum nx_status status = NX_OK;
+    enum nx_status status = budgets_plan();
     for (enum program_id id = 0; id < PROGRAM_COUNT && status == NX_OK; id++) {
         status =
             nx_handle_duplicate(registry, CLIENT_RIGHTS, BADGE_CLIENT(id), &registry_handles[id]);
@@ -225,6 +277,11 @@ static enum nx_status grants_resolve(enum program_id id, struct nx_start_info *f
     return NX_OK;
 }
 
+void program_set_argument(enum program_id service, const char *word)
+{
+    service_arguments[service] = word;
+}
+
 enum nx_status program_spawn(enum program_id id, const char *const *arguments,
                              uint32_t argument_count, nx_handle exit_notification,
                              nx_handle fault_endpoint, struct nx_child *child)
@@ -238,9 +295,13 @@ enum nx_status program_spawn(enum program_id id, const char *const *arguments,
         .devicetree_offset = nx_start()->devicetree_offset,
     };
     struct nx_grant grants[PROGRAM_GRANTS_MAX];
-    const char *words[ARGUMENTS_MAX + 1] = {row->file};
-    if (argument_count > ARGUMENTS_MAX) {
+    const char *words[PROGRAM_ARGUMENTS_MAX + 1] = {row->file};
+    if (argument_count > PROGRAM_ARGUMENTS_MAX) {
         return NX_ERR_TOO_LARGE;
+    }
+    if (argument_count == 0 && service_arguments[id] != NULL) {
+        arguments = &service_arguments[id];
+        argument_count = 1;
     }
     for (uint32_t i = 0; i < argument_count; i++) {
         words[i + 1] = arguments[i];
@@ -251,7 +312,7 @@ enum nx_status program_spawn(enum program_id id, const char *const *arguments,
         .argument_count = argument_count + 1,
         .grants = grants,
         .facts = &facts,
-        .budget_pages = row->budget_pages,
+        .budget_pages = budget_of(row),
         .highest_class = row->class,
         .exit_notification = exit_notification,
         .exit_bits = PROGRAM_BIT(id),
@@ -261,5 +322,13 @@ enum nx_status program_spawn(enum program_id id, const char *const *arguments,
     if (status == NX_OK) {
         status = grants_resolve(id, &facts, grants, &options.grant_count);
     }
-    return status != NX_OK ? status : nx_spawn(&options, child);
+    if (status == NX_OK) {
+        status = nx_spawn(&options, child);
+    }
+    // The budget of a process that has ended comes back a moment later.
+    for (uint32_t i = 0; i < RECLAIM_LOOKS && status == NX_ERR_NO_MEMORY; i++) {
+        nx_sleep(RECLAIM_INTERVAL);
+        status = nx_spawn(&options, child);
+    }
+    return status;
 }

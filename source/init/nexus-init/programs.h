@@ -40,7 +40,8 @@ struct grant_row {
     enum program_id service; // GRANT_CLIENT
 };
 
-#define PROGRAM_GRANTS_MAX 10u
+#define PROGRAM_GRANTS_MAX    10u
+#define PROGRAM_ARGUMENTS_MAX 33u // "nx" and the words of one nx command
 
 struct program_row {
     const char *file;      // in the boot archive; also the process's name
@@ -49,9 +50,10 @@ struct program_row {
     bool needs_after;      // and is down itself when that one is down
     enum device_id device; // without this device the program is absent
     enum nx_class class;
-    uint64_t budget_pages;
-    uint32_t may_find; // PROGRAM_BITs of the services that it may look up
-    bool may_kill;     // may ask for the kill of a service
+    uint64_t least_pages;  // it does not work with less
+    uint64_t budget_pages; // where the machine has enough for all of them
+    uint32_t may_find;     // PROGRAM_BITs of the services that it may look up
+    bool may_kill;         // may ask for the kill of a service
     struct grant_row grants[PROGRAM_GRANTS_MAX];
 };
 
@@ -60,7 +62,8 @@ const struct program_row *program_row(enum program_id id);
 // The service called `name`, or PROGRAM_NONE.
 enum program_id program_find_service(const char *name);
 
-// Creates the endpoints of all services and the badged handles to the registry.
+// Shares out the memory, creates the endpoints of all services and the badged handles to the
+// registry. NX_ERR_NO_MEMORY: the machine has less than the programs need.
 NX_MUST_CHECK enum nx_status programs_prepare(nx_handle registry);
 
 // The endpoint that the service answers on; it outlives the service's processes.
@@ -69,6 +72,9 @@ nx_handle program_endpoint(enum program_id service);
 // A call handle to `service` that carries `client`'s identity; made once and kept.
 NX_MUST_CHECK enum nx_status program_client_handle(enum program_id service, enum program_id client,
                                                    nx_handle *handle);
+
+// One word that every process of a service gets as its argument from now on. `word` stays valid.
+void program_set_argument(enum program_id service, const char *word);
 
 // Starts a process of the program with what its row says. `arguments` follow the program's name.
 NX_MUST_CHECK enum nx_status program_spawn(enum program_id id, const char *const *arguments,

@@ -96,10 +96,20 @@ static enum nx_status uartd_start(struct uartd *uartd)
     if (status == NX_OK) {
         nx_log("uartd: mmio=%#llx irq=%u", (unsigned long long)nx_start()->device_base,
                nx_start()->interrupt_number);
-        nx_log("uartd: ready");
         status = nx_registry_ready(NX_OK);
     }
+    if (status == NX_OK) {
+        nx_log("uartd: ready");
+    }
     return status;
+}
+
+// The one argument, if there is one, is the token of framed writes.
+static void arguments_read(struct uartd *uartd, int argc, char **argv)
+{
+    if (argc > 1 && strlen(argv[1]) <= TOKEN_BYTES) {
+        uartd->token = argv[1];
+    }
 }
 
 // ---- Working ------------------------------------------------------------------------------------
@@ -170,10 +180,11 @@ static enum nx_status uartd_run(struct uartd *uartd)
     }
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
     static struct uartd uartd;
 
+    arguments_read(&uartd, argc, argv);
     enum nx_status status = uartd_start(&uartd);
     if (status != NX_OK) {
         nx_log("uartd: FAIL reason=%s", nx_status_text(status));

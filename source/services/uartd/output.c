@@ -163,6 +163,47 @@ static bool writer_choose(struct uartd *uartd, size_t *index)
     return false;
 }
 
+// The longest framed line: token, colon, escaped bytes, line end.
+#define FRAME_LINE_BYTES (TOKEN_BYTES + 1 + 3 * FRAME_BYTES + 1)
+
+// Prints the start of the bytes as a framed line, which is whole: the kernel log may follow at
+// once.
+static size_t print_framed(struct uartd *uartd, const struct writer *writer, size_t room)
+{
+    static const char digits[] = "0123456789ABCDEF";
+    char line[FRAME_LINE_BYTES];
+    size_t length = strlen(uartd->token);
+    size_t rest = writer->length - writer->done;
+    size_t count = rest < FRAME_BYTES ? rest : FRAME_BYTES;
+
+    if (room < FRAME_LINE_BYTES) {
+        return 0;
+    }
+    memcpy(line, uartd->token, length);
+    line[length++] = ':';
+    for (size_t i = 0; i < count; i++) {
+        uint8_t byte = writer->data[writer->done + i];
+        if (byte >= ' ' && byte <= '~' && byte != '%') {
+            line[length++] = (char)byte;
+        } else {
+            line[length++] = '%';
+            line[length++] = digits[byte >> 4];
+            line[length++] = digits[byte & 15];
+        }
+    }
+    line[length++] = '\n';
+    print(uartd, writer->badge, line, length);
+    return count;
+}
+
+static size_t print_plain(struct uartd *uartd, const struct writer *writer, size_t room)
+{
+    size_t rest = writer->length - writer->done;
+    size_t count = rest < room ? rest : room;
+    print(uartd, writer->badge, (const char *)writer->data + writer->done, count);
+    return count;
+}
+
 static bool writers_advance(struct uartd *uartd)
 {
     size_t index;
@@ -172,9 +213,11 @@ static bool writers_advance(struct uartd *uartd)
         return false;
     }
     struct writer *writer = &uartd->writers[index];
-    size_t rest = writer->length - writer->done;
-    size_t count = rest < room ? rest : room;
-    print(uartd, writer->badge, (const char *)writer->data + writer->done, count);
+    size_t count =
+        uartd->token != NULL ? print_framed(uartd, writer, room) : print_plain(uartd, writer, room);
+    if (count == 0) {
+        return false;
+    }
     writer->done += count;
     if (writer->done == writer->length) {
         writer_answer(writer);

@@ -12,6 +12,11 @@
 //   * An edited line is taken off the screen before others print and drawn again behind them.
 //   * Output waits in its client (or in the kernel log) until the transmit ring has room. The
 //     editor's echo has a part of the ring for itself, and input waits while that part is in use.
+//   * Started with a token as its argument, uartd frames clients' writes: each piece of them
+//   becomes
+//     a line `TOKEN:text`, where every byte that is not printable ASCII, and `%`, is written %XX.
+//     Whoever reads the line on the other end and knows the token gets the exact bytes, and can
+//     tell them from the kernel log whatever they are.
 #ifndef UARTD_UARTD_H
 #define UARTD_UARTD_H
 
@@ -28,6 +33,8 @@
 #define FLUSHES_MAX    8u     // flushes under way; further callers are refused
 #define WRITE_BYTES    NX_MESSAGE_BYTES_MAX
 #define LOG_BYTES      (2 * NX_MESSAGE_BYTES_MAX)
+#define FRAME_BYTES    512u // of a write in one framed line
+#define TOKEN_BYTES    64u
 #define LINE_PATIENCE  (100 * NX_MILLISECOND)
 #define LOG_OWNER      (~0ull) // stands for a badge; nexus-init gives out small ones
 
@@ -78,6 +85,7 @@ struct uartd {
     struct ns16550 port;
     uint64_t interrupt_transmitted; // bytes that interrupts, not writes, gave to the device
     bool attached;                  // the log has been drained through interrupts once
+    const char *token;              // of framed writes; NULL: writes come out as they are
 
     // The screen.
     bool line_open;         // the last thing printed was not a line end

@@ -123,6 +123,9 @@ static enum nx_status service_start(struct virtioblkd *service)
     if (status == NX_OK) {
         status = interrupt_bind(service);
     }
+    if (status == NX_OK) {
+        status = probe(service);
+    }
     return status;
 }
 
@@ -133,8 +136,11 @@ static enum nx_status service_report(const struct virtioblkd *service)
     nx_log("virtioblkd: mmio=%#llx irq=%u sectors=%llu",
            (unsigned long long)nx_start()->device_base, nx_start()->interrupt_number,
            (unsigned long long)service->device.sectors);
-    nx_log("virtioblkd: ready");
-    return nx_registry_ready_with_custody(&service->rings, 1);
+    enum nx_status status = nx_registry_ready_with_custody(&service->rings, 1);
+    if (status == NX_OK) {
+        nx_log("virtioblkd: ready");
+    }
+    return status;
 }
 
 static void failure_report(const struct virtioblkd *service, enum nx_status status)

@@ -75,6 +75,13 @@ NX_MUST_CHECK enum nx_status reads_expire(struct virtioblkd *service);
 // When reads_expire is due at the latest; NX_DEADLINE_NEVER.
 uint64_t reads_deadline(const struct virtioblkd *service);
 
+// ---- probe.c: the first read --------------------------------------------------------------------
+
+// Reads the first block of the disk into memory of its own and waits for the interrupt. Before any
+// other read. On failure the device is still.
+//   NX_ERR_TIMED_OUT  no interrupt, or none that brought the block; NX_ERR_IO, NX_ERR_DEVICE
+NX_MUST_CHECK enum nx_status probe(struct virtioblkd *service);
+
 // ---- serve.c: the messages of virtio_blk.capnp --------------------------------------------------
 
 // Answers one message that has been received, or accepts it as a read. The free list is not empty.
