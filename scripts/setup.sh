@@ -43,9 +43,12 @@ install_packages() {
         as_root=sudo
     fi
     say "installing Debian packages: $1"
+    # A fresh desktop may be updating itself just now.
+    wait_for_lock='-o DPkg::Lock::Timeout=300'
     # shellcheck disable=SC2086  # a list of words; an empty $as_root is no word
-    if ! { $as_root apt-get update -qq && $as_root env DEBIAN_FRONTEND=noninteractive \
-        apt-get install -qq -y --no-install-recommends $1; } >&2; then
+    if ! { $as_root apt-get $wait_for_lock update -qq &&
+        $as_root env DEBIAN_FRONTEND=noninteractive apt-get $wait_for_lock install -qq -y \
+            --no-install-recommends $1; } >&2; then
         say "apt-get could not install them; install these packages by hand: $1"
         exit 1
     fi

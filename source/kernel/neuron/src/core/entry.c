@@ -43,9 +43,10 @@ static void report_fault(struct thread *thread, uint64_t cause, uint64_t address
     lock_acquire(&process->lock);
     struct endpoint *endpoint = process->fault_endpoint;
     uint64_t badge = process->fault_badge;
-    bool has_supervisor = endpoint != NULL && object_try_acquire(&endpoint->object);
     lock_release(&process->lock);
-    if (!has_supervisor) {
+    // No reference: like a handle's, the pointer is good until this hart passes a quiescent point. A
+    // reference would be held across the switch below, as long as this hart idles there.
+    if (endpoint == NULL) {
         process_kill(process, NX_EXIT_FAULTED);
         return;
     }
@@ -57,7 +58,6 @@ static void report_fault(struct thread *thread, uint64_t cause, uint64_t address
     thread->fault_words[NX_FAULT_RETURN] = arch_get_return_address(thread);
     thread->fault_words[NX_FAULT_STACK] = arch_get_stack(thread);
     endpoint_send_fault(endpoint, badge);
-    object_release(&endpoint->object);
 }
 
 struct thread *kernel_fault(uint64_t cause, uint64_t address)
