@@ -26,6 +26,12 @@ struct Request {
     flush @5 :Void;
     # Answered when everything before it has left the device: the kernel log as of now, and what was
     # written by anybody. NX_ERR_BUSY: too many callers wait for that already; ask again.
+    watchInterrupt :group {
+      # Ctrl-C signals these bits to the notification that rides along, and drops what was typed
+      # before it, instead of being input. Without a notification this ends. There is one watch: the
+      # last one asked for. A restart of the service ends it.
+      bits @6 :UInt64;
+    }
   }
 }
 

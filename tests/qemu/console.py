@@ -32,14 +32,17 @@ class ConsoleFailure(Exception):
 
 
 class Session:
-    """A booted machine with its console on a pseudo-terminal; a context manager that ends QEMU."""
+    """A booted machine with its console on a pseudo-terminal; a context manager that ends QEMU.
+
+    The console is the one that a user has: Ctrl-C goes to the machine, and Ctrl-A to QEMU.
+    """
 
     def __init__(self, log: Path, options: dict[str, str], boot_seconds: float) -> None:
         self.output = log.open("w", encoding="utf-8", newline="")
         self.child = pexpect.spawn(
             "sh",
             [str(RUNNER)],
-            env=runner_environment(options | {"SERIAL": "stdio"}),
+            env=runner_environment(options | {"SERIAL": "console"}),
             cwd=str(ROOT),
             encoding="utf-8",
             codec_errors="replace",
@@ -108,7 +111,32 @@ TYPED = [
     ("hw sm" + TAB, [r"nx: smp online=4"]),  # completion
     ("hw smpp" + BACKSPACE, [r"nx: smp online=4"]),  # editing
     ("run pkg://bin/hello", [r"hello: argument 0 is", r"hello: mapped \S+ size=\d+"]),
+    ("run pkg://bin/misbehave assert", [r"assertion .* failed", r"nx: pkg://bin/misbehave ended status=134"]),
+    ("run pkg://bin/misbehave raise", [r"ended status=143"]),
+    ("run pkg://bin/misbehave fault", [r"fault cause=15 \(store page fault\) pc=0x4\w+ address=0x123450"]),
+    ("run pkg://bin/misbehave exhaust", [r"malloc refused after \d+ KiB errno=ENOMEM"]),
+    ("help nosuch", [r"no such command: nosuch"]),
+    (" ".join(["word"] * 33), [r"too many words: a line has at most 32"]),
 ]
+# What is ended with Ctrl-C, and what it says when it runs.
+INTERRUPTED = [
+    ("run pkg://bin/misbehave loop", r"misbehave: looping"),
+    ("run pkg://bin/misbehave read", r"misbehave: reading"),
+]
+INTERRUPT = "\x03"
+
+
+def interrupt(session: Session, keys: str, running: str) -> list[str]:
+    """Start a program that does not end by itself, type ahead, and press Ctrl-C."""
+    session.settle()
+    session.child.send(keys + "\r")
+    session.wait_for(running, f"{running!r} after: {keys!r}")
+    session.child.send("frobnicate" + INTERRUPT)
+    answer = session.wait_for(PROMPT, f"the prompt after Ctrl-C in: {keys!r}")
+    reasons = [] if "killed by Ctrl-C" in answer else [f"Ctrl-C in {keys!r}: {answer!r}"]
+    if "frobnicate" in session.command("help nosuch"):
+        reasons.append(f"Ctrl-C in {keys!r} kept what was typed before it")
+    return reasons
 
 
 def run(profile: Profile, log: Path) -> list[str]:
@@ -121,6 +149,8 @@ def run(profile: Profile, log: Path) -> list[str]:
                 reasons += [
                     f"answer to {keys!r} has no {pattern!r}" for pattern in patterns if not re.search(pattern, answer)
                 ]
+            for keys, running in INTERRUPTED:
+                reasons += interrupt(session, keys, running)
             session.child.send("poweroff\r")
             reasons += exit_status(session, COMMAND_SECONDS)
     except ConsoleFailure as failure:

@@ -111,6 +111,7 @@ def run_host_suites(tally: Tally) -> None:
         tally.explain(host_reasons(log))
     if status != 0 and not failed:
         tally.add("failed", "host", f"meson test ended with status {status}", 0, LOGS / "host.log")
+        tally.explain(host_reasons(LOGS / "host.log"))
 
 
 def run_profile(profile: Profile) -> tuple[list[str], float]:

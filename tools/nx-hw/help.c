@@ -60,5 +60,13 @@ int help_run(struct invocation *invocation)
     } else if (invocation->argument_count == 0) {
         printf("every command takes --json\n");
     }
-    return found > 0 ? EXIT_OK : command_usage(invocation->command);
+    if (found == 0 && !invocation->json) {
+        printf("nx: no such command:");
+        for (size_t i = 0; i < invocation->argument_count; i++) {
+            printf(" %s", invocation->arguments[i]);
+        }
+        printf("\n");
+        (void)command_usage(invocation->command);
+    }
+    return found > 0 ? EXIT_OK : EXIT_USAGE;
 }

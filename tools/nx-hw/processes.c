@@ -23,7 +23,7 @@ static void process_show(struct invocation *invocation, const struct nx_info_pro
     uint64_t microseconds = nx_ticks_to_nanoseconds(record->run_time) / NX_MICROSECOND;
 
     if (!invocation->json) {
-        printf("%4" PRIu64 " %-16.*s %-5s %7" PRIu32 " %6" PRIu64 " %6" PRIu64 " %7" PRIu64
+        printf("%4" PRIu64 " %-16.*s %-5s %7" PRIu32 " %7" PRIu64 " %6" PRIu64 " %7" PRIu64
                " %6" PRIu64 ".%06" PRIu64 "\n",
                record->id, (int)NX_NAME_BYTES, record->name, state_name(record->state),
                record->threads, record->pages_used, record->pages_budget, record->handles,
@@ -53,7 +53,7 @@ int processes_run(struct invocation *invocation)
     if (invocation->json) {
         json_array(invocation->out, NULL);
     } else {
-        printf("  id name             state threads  pages budget handles       seconds\n");
+        printf("  id name             state threads charged budget handles       seconds\n");
     }
     for (uint64_t index = 1; status == NX_OK; index++) {
         process_show(invocation, &record);

@@ -1,14 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 // nx run and nx measure: programs of pkg://bin, started with what a plain program needs.
 #include "command.h"
+#include "machine.h"
 #include "nexus/process.h"
-#include "nexus/spawn.h"
+#include "supervise.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #define SELFTEST_PATH "pkg://bin/selftest-client"
 #define BUDGET_PAGES  1024u // 4 MiB of nx's own budget, for as long as the program exists
+
+// A loop of two instructions, short enough that no tick falls into it often.
+#define COUNTED_ROUNDS  500
+#define STRING(number)  STRING_OF(number)
+#define STRING_OF(text) #text
 
 // What a program from a package gets: its output, its files, and no hold on the machine.
 static const struct {
@@ -41,11 +47,10 @@ static const char *base_name(const char *path)
 }
 
 static enum nx_status program_wait(const char *path, const char *const *words, size_t count,
-                                   int64_t *exit_status)
+                                   struct program_end *end)
 {
     struct nx_grant grants[GRANTS_MAX];
-    struct nx_child child;
-    struct nx_spawn_options options = {
+    const struct nx_spawn_options options = {
         .name = base_name(path),
         .arguments = words,
         .argument_count = (uint32_t)count,
@@ -56,37 +61,33 @@ static enum nx_status program_wait(const char *path, const char *const *words, s
     };
 
     (void)fflush(stdout); // the program's output comes behind ours
-    enum nx_status status = nx_spawn_package(path, &options, &child);
-    if (status == NX_OK) {
-        status = nx_child_wait(&child, NX_DEADLINE_NEVER, exit_status);
-        nx_child_close(&child);
-    }
-    return status;
+    return program_supervise(path, &options, end);
 }
 
 // Reports how the program ended and returns its status as nx's own.
-static int program_report(struct invocation *invocation, const char *path, int64_t exit_status)
+static int program_report(struct invocation *invocation, const char *path,
+                          const struct program_end *end)
 {
+    char how[NX_EXIT_TEXT_BYTES];
+
     if (invocation->json) {
         json_object(invocation->out, NULL);
         json_text(invocation->out, "program", path);
-        json_i64(invocation->out, "exitStatus", exit_status);
+        json_i64(invocation->out, "exitStatus", end->exit_status);
         json_end(invocation->out);
-    } else if (exit_status == NX_EXIT_KILLED || exit_status == NX_EXIT_FAULTED) {
-        printf("nx: %s %s\n", path,
-               exit_status == NX_EXIT_KILLED ? "was killed" : "was ended by a fault");
-    } else if (exit_status != 0) {
-        printf("nx: %s ended with status %" PRId64 "\n", path, exit_status);
+    } else if (end->exit_status != 0) {
+        printf("nx: %s %s%s\n", path, nx_exit_text(end->exit_status, how),
+               end->interrupted ? " by Ctrl-C" : "");
     }
-    return exit_status >= 0 && exit_status <= 255 ? (int)exit_status : EXIT_FAILED;
+    return end->exit_status >= 0 && end->exit_status <= 255 ? (int)end->exit_status : EXIT_FAILED;
 }
 
 static int program_do(struct invocation *invocation, const char *path, const char *const *words,
                       size_t count)
 {
-    int64_t exit_status = 0;
-    enum nx_status status = program_wait(path, words, count, &exit_status);
-    return status == NX_OK ? program_report(invocation, path, exit_status)
+    struct program_end end;
+    enum nx_status status = program_wait(path, words, count, &end);
+    return status == NX_OK ? program_report(invocation, path, &end)
                            : command_failed(invocation, path, status);
 }
 
@@ -96,8 +97,35 @@ int program_run(struct invocation *invocation)
                       (const char *const *)invocation->arguments, invocation->argument_count);
 }
 
+// Whether instructions are counted as they are executed, by one hart alone. Elsewhere the counter
+// is the host's clock, or counts what all harts do.
+static bool counting_is_exact(void)
+{
+    struct nx_info_system system;
+    uint64_t before;
+    uint64_t after;
+
+    if (machine_record(NX_INFO_SYSTEM, 0, &system, sizeof(system)) != NX_OK ||
+        system.harts_online != 1) {
+        return false;
+    }
+    __asm__ volatile("rdinstret %0\n"
+                     "li t0, " STRING(COUNTED_ROUNDS) "\n"
+                                                      "1: addi t0, t0, -1\n"
+                                                      "bnez t0, 1b\n"
+                                                      "rdinstret %1"
+                     : "=&r"(before), "=r"(after)
+                     :
+                     : "t0");
+    return after - before >= 2 * COUNTED_ROUNDS && after - before < 2 * COUNTED_ROUNDS + 8;
+}
+
 int measure_run(struct invocation *invocation)
 {
     static const char *const words[] = {SELFTEST_PATH, "--measure"};
+
+    if (!invocation->json && !counting_is_exact()) {
+        printf("nx: not exact: boot with ICOUNT=1 SMP=1\n");
+    }
     return program_do(invocation, SELFTEST_PATH, words, 2);
 }

@@ -52,10 +52,10 @@ static void line_run(char *line)
     size_t count;
 
     enum nx_status status = words_split(line, words, &count);
-    if (status != NX_OK) {
-        printf("nx: %s\n", status == NX_ERR_BAD_FORMAT ? "unfinished quote: close it, or put a "
-                                                         "backslash before it"
-                                                       : "too many words");
+    if (status == NX_ERR_TOO_LARGE) {
+        printf("nx: too many words: a line has at most %u\n", WORDS_MAX);
+    } else if (status != NX_OK) {
+        printf("nx: unfinished quote: close it, or put a backslash before it\n");
     } else if (count > 0) {
         (void)command_run(count, words);
     }
@@ -68,6 +68,8 @@ int shell_run(void)
     enum nx_line_end end;
     unsigned failures = 0;
 
+    // An nx that died while it ran a program may have left its watch behind.
+    (void)!nx_console_watch_interrupt(NX_HANDLE_NONE, 0);
     while (failures < FAILURES_MAX) {
         completions_set();
         enum nx_status status = nx_console_read_line("nx> ", line, sizeof(line), &end);

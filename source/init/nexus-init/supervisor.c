@@ -276,8 +276,9 @@ static void service_ended(enum program_id id, int64_t exit_status)
     }
     program->restarts++;
     program->state = NX_SERVICE_WAITING;
-    nx_log("init: service %s ended status=%ld restart=%lu delay_ms=%lu", row->service,
-           (long)exit_status, (unsigned long)program->restarts,
+    char how[NX_EXIT_TEXT_BYTES];
+    nx_log("init: service %s %s restart=%lu delay_ms=%lu", row->service,
+           nx_exit_text(exit_status, how), (unsigned long)program->restarts,
            (unsigned long)((program->due - now) / NX_MILLISECOND));
     services_advance();
 }
@@ -314,30 +315,6 @@ enum nx_status supervisor_kill(enum program_id id)
 
 // ---- Faults -------------------------------------------------------------------------------------
 
-static const char *fault_text(uint64_t cause)
-{
-    // RISC-V privileged specification, table of scause values.
-    static const char *const texts[] = {
-        "instruction address misaligned",
-        "instruction access fault",
-        "illegal instruction",
-        "breakpoint",
-        "load address misaligned",
-        "load access fault",
-        "store address misaligned",
-        "store access fault",
-        "environment call",
-        "environment call",
-        "reserved",
-        "reserved",
-        "instruction page fault",
-        "load page fault",
-        "reserved",
-        "store page fault",
-    };
-    return cause < sizeof(texts) / sizeof(texts[0]) ? texts[cause] : "unknown";
-}
-
 void supervisor_fault(const struct nx_message *message)
 {
     enum program_id id = BADGE_PROGRAM(message->badge);
@@ -346,7 +323,7 @@ void supervisor_fault(const struct nx_message *message)
     }
     const uint64_t *words = message->words;
     nx_log("init: %s fault cause=%lu (%s) pc=0x%lx address=0x%lx ra=0x%lx sp=0x%lx",
-           program_row(id)->file, words[NX_FAULT_CAUSE], fault_text(words[NX_FAULT_CAUSE]),
+           program_row(id)->file, words[NX_FAULT_CAUSE], nx_fault_text(words[NX_FAULT_CAUSE]),
            words[NX_FAULT_PC], words[NX_FAULT_ADDRESS], words[NX_FAULT_RETURN],
            words[NX_FAULT_STACK]);
     if (programs[id].running) {

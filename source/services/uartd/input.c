@@ -5,6 +5,7 @@
 
 // Bytes that one answer of readBytes holds beside its Cap'n Proto frame.
 #define READ_BYTES_MAX 960u
+#define CTRL_C         0x03u
 
 // Ends the wait; the caller then builds the answer for the handle that this returns.
 static nx_handle reader_release(struct uartd *uartd)
@@ -87,8 +88,25 @@ static void bytes_advance(struct uartd *uartd)
     }
 }
 
+void uartd_watch_interrupt(struct uartd *uartd, nx_handle notification, uint64_t bits)
+{
+    nx_handle_drop(uartd->interrupt_watch);
+    uartd->interrupt_watch = notification;
+    uartd->interrupt_bits = bits;
+}
+
+// Whoever watches for Ctrl-C gets it whether somebody reads or not.
+static void interrupt_advance(struct uartd *uartd)
+{
+    if (uartd->interrupt_watch != NX_HANDLE_NONE && ns16550_read_past(&uartd->port, CTRL_C) &&
+        nx_notification_signal(uartd->interrupt_watch, uartd->interrupt_bits) != NX_OK) {
+        uartd_watch_interrupt(uartd, NX_HANDLE_NONE, 0); // nothing that could be signalled
+    }
+}
+
 void uartd_input(struct uartd *uartd)
 {
+    interrupt_advance(uartd);
     while (uartd->reader.kind == READER_LINE && line_advance(uartd)) {
     }
     if (uartd->reader.kind == READER_BYTES) {

@@ -125,11 +125,18 @@ static void serve_status(const struct uartd *uartd)
     }
 }
 
+// Takes over `handle`, the one that came with the request.
 static void serve_request(struct uartd *uartd, uint64_t badge,
-                          const struct uart_request_reader *request)
+                          const struct uart_request_reader *request, nx_handle handle)
 {
     enum nx_status status;
 
+    if (uart_request_which(request) == UART_REQUEST_WATCH_INTERRUPT) {
+        uartd_watch_interrupt(uartd, handle, uart_request_watch_interrupt_bits(request));
+        uartd_answer_status(NX_HANDLE_NONE, NX_OK);
+        return;
+    }
+    nx_handle_drop(handle); // no other request wants one
     switch (uart_request_which(request)) {
     case UART_REQUEST_STATUS:
         serve_status(uartd);
@@ -163,15 +170,19 @@ void uartd_serve(struct uartd *uartd, const struct nx_message *message)
     struct capnp_reader reader;
     struct uart_request_reader request;
 
-    // No request brings handles; whatever came would only fill the table.
-    for (uint32_t i = 0; i < NX_INFO_HANDLES(message->info); i++) {
+    uint32_t handles = NX_INFO_HANDLES(message->info);
+    nx_handle handle = handles > 0 ? nx_page()->handles[0] : NX_HANDLE_NONE;
+
+    // No request brings more than one; whatever else came would only fill the table.
+    for (uint32_t i = 1; i < handles; i++) {
         nx_handle_drop(nx_page()->handles[i]);
     }
     enum nx_status status =
         uart_request_decode(nx_page()->data, NX_INFO_BYTES(message->info), &reader, &request);
     if (status != NX_OK) {
+        nx_handle_drop(handle);
         answer_transport(NX_ERR_BAD_FORMAT);
         return;
     }
-    serve_request(uartd, message->badge, &request);
+    serve_request(uartd, message->badge, &request, handle);
 }

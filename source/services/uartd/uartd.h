@@ -105,6 +105,8 @@ struct uartd {
 
     struct console console;
     struct reader reader;
+    nx_handle interrupt_watch; // notification to signal at Ctrl-C; NX_HANDLE_NONE: none
+    uint64_t interrupt_bits;
 
     uint8_t transmit_memory[TRANSMIT_BYTES];
     uint8_t receive_memory[RECEIVE_BYTES];
@@ -159,6 +161,10 @@ NX_MUST_CHECK enum nx_status uartd_read_bytes(struct uartd *uartd, uint64_t badg
                                               uint32_t maximum);
 NX_MUST_CHECK enum nx_status uartd_read_line(struct uartd *uartd, uint64_t badge,
                                              const char *prompt, size_t length);
+
+// Ctrl-C signals `bits` to `notification` from here on, which replaces the one before and becomes
+// uartd's own; NX_HANDLE_NONE: Ctrl-C is input.
+void uartd_watch_interrupt(struct uartd *uartd, nx_handle notification, uint64_t bits);
 
 // serve.c
 // ------------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ static void dump_text_element(struct dump *dump, const struct capnp_list *list, 
 static void dump_uart_request(struct dump *dump, const struct uart_request_reader *reader)
 {
     enum uart_request_which which = uart_request_which(reader);
-    DUMP_NUMBER("which", known(which, 6));
+    DUMP_NUMBER("which", known(which, 7));
     switch (which) {
     case UART_REQUEST_STATUS:
         DUMP_NUMBER("status", 0);
@@ -38,6 +38,9 @@ static void dump_uart_request(struct dump *dump, const struct uart_request_reade
         break;
     case UART_REQUEST_FLUSH:
         DUMP_NUMBER("flush", 0);
+        break;
+    case UART_REQUEST_WATCH_INTERRUPT:
+        DUMP_NUMBER("watchInterrupt.bits", uart_request_watch_interrupt_bits(reader));
         break;
     }
 }
@@ -116,6 +119,10 @@ static enum nx_status fill_uart_request(unsigned member, void *buffer, size_t si
         break;
     case UART_REQUEST_FLUSH:
         uart_request_set_flush(&builder);
+        break;
+    case UART_REQUEST_WATCH_INTERRUPT:
+        uart_request_init_watch_interrupt(&builder);
+        FILL_NUMBER(uart_request_set_watch_interrupt_bits, uint64_t, "watchInterrupt.bits");
         break;
     }
     *length = capnp_builder_bytes(&message);

@@ -77,6 +77,50 @@ static void test_init_sets_8n1_fifos_and_receive_interrupts(void **state)
     }
 }
 
+static void test_init_keeps_what_was_typed_before(void **state)
+{
+    (void)state;
+    uint8_t got[8];
+    for (uint8_t fifo = 0; fifo <= 1; fifo++) { // as the firmware has left it
+        struct bench *bench = calloc(1, sizeof(*bench));
+        assert_non_null(bench);
+        bench->model.fcr = fifo;
+        const char *typed = fifo != 0 ? "abc" : "a";
+        for (size_t i = 0; i < strlen(typed); i++) {
+            uart_model_receive(&bench->model, (uint8_t)typed[i], 0);
+        }
+        uart_model_receive(&bench->model, 'x', fifo != 0 ? 0x08 : 0); // garbage, or one too many
+        struct ns16550_config config = config_of(bench);
+        assert_int_equal(ns16550_init(&bench->uart, &ops, &bench->model, &config), NX_OK);
+        assert_int_equal(ns16550_read(&bench->uart, got, sizeof(got)), strlen(typed));
+        assert_memory_equal(got, typed, strlen(typed));
+        bench_destroy(bench);
+    }
+}
+
+static void test_read_past_drops_up_to_the_last_such_byte(void **state)
+{
+    (void)state;
+    struct bench *bench = bench_ready(0);
+    uint8_t got[16];
+    const char *typed = "ab\x03"
+                        "c\x03"
+                        "de";
+    for (size_t round = 0; round < 2 * RECEIVE_SIZE; round++) { // wherever the ring's end falls
+        for (size_t i = 0; i < strlen(typed); i++) {
+            uart_model_receive(&bench->model, (uint8_t)typed[i], 0);
+        }
+        uart_model_silence(&bench->model);
+        bench_serve(bench);
+        assert_false(ns16550_read_past(&bench->uart, 'x'));
+        assert_true(ns16550_read_past(&bench->uart, 0x03));
+        assert_false(ns16550_read_past(&bench->uart, 0x03));
+        assert_int_equal(ns16550_read(&bench->uart, got, sizeof(got)), 2);
+        assert_memory_equal(got, "de", 2);
+    }
+    bench_destroy(bench);
+}
+
 static void test_init_sets_the_divisor_when_it_knows_the_clock(void **state)
 {
     (void)state;
@@ -486,6 +530,8 @@ int main(void)
         cmocka_unit_test(test_much_output_arrives_whole_and_in_order),
         cmocka_unit_test(test_a_uart_without_fifo_gets_one_byte_at_a_time),
         cmocka_unit_test(test_input_arrives_at_the_trigger_level_and_at_the_timeout),
+        cmocka_unit_test(test_init_keeps_what_was_typed_before),
+        cmocka_unit_test(test_read_past_drops_up_to_the_last_such_byte),
         cmocka_unit_test(test_a_full_receive_ring_drops_the_new_and_keeps_the_old),
         cmocka_unit_test(test_line_errors_are_counted_and_bad_bytes_dropped),
         cmocka_unit_test(test_an_overrun_is_counted_and_the_sixteen_bytes_are_good),

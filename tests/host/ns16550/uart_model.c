@@ -134,12 +134,13 @@ static void fifo_control(struct uart_model *model, uint8_t value)
     if (model->without_fifo) {
         return;
     }
+    bool switched = ((value ^ model->fcr) & 1) != 0; // which empties both FIFOs
     model->fcr = value;
-    if ((value & 2) != 0) {
+    if ((value & 2) != 0 || switched) {
         model->receive_count = 0;
         model->receive_timeout = false;
     }
-    if ((value & 4) != 0) {
+    if ((value & 4) != 0 || switched) {
         model->transmit_count = 0;
     }
 }

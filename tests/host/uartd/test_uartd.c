@@ -308,6 +308,37 @@ static void test_handles_that_ride_along_are_dropped(void **state)
     assert_int_equal(world->answers[0].transport, NX_ERR_BAD_FORMAT);
 }
 
+static void test_control_c_is_signalled_to_who_watches(void **state)
+{
+    struct world *world = *state;
+    assert_int_equal(world_answer(world_watch(ALICE, 7, 0x10)), NX_OK);
+    world_type("typed ahead\x03next");
+    assert_int_equal(world->signals, 1);
+    assert_int_equal(world->signalled, 7);
+    assert_int_equal(world->signalled_bits, 0x10);
+    size_t line = world_read_line(ALICE, "> "); // a reader changes nothing about it
+    world_type("\x03");
+    assert_int_equal(world->signals, 2);
+    assert_int_equal(world_answer(line), NOT_ANSWERED);
+
+    assert_int_equal(world_answer(world_watch(ALICE, NX_HANDLE_NONE, 0)), NX_OK);
+    assert_int_equal(world->dropped_handles, 1);
+    world_type("\x03");
+    assert_int_equal(world->signals, 2);
+    assert_int_equal(world_answer(line), NX_OK); // interrupted, as ever
+}
+
+static void test_the_last_watch_replaces_the_one_before(void **state)
+{
+    struct world *world = *state;
+    world_watch(ALICE, 7, 1);
+    world_watch(BOB, 8, 2);
+    assert_int_equal(world->dropped_handles, 1);
+    world_type("\x03");
+    assert_int_equal(world->signalled, 8);
+    assert_int_equal(world->signals, 1);
+}
+
 static void test_empty_writes_are_refused(void **state)
 {
     (void)state;
@@ -549,6 +580,8 @@ int main(void)
         CASE(test_a_log_line_without_end_comes_out_at_last),
         CASE(test_malformed_requests_get_a_status),
         CASE(test_handles_that_ride_along_are_dropped),
+        CASE(test_control_c_is_signalled_to_who_watches),
+        CASE(test_the_last_watch_replaces_the_one_before),
         CASE(test_empty_writes_are_refused),
         CASE(test_a_flush_of_nothing_is_answered),
         CASE(test_a_flush_waits_for_every_byte_before_it),

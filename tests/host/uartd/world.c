@@ -59,6 +59,14 @@ enum nx_status nx_endpoint_reply(nx_handle reply, const struct nx_message *messa
     return world->caller_dead ? NX_ERR_PEER_CLOSED : NX_OK;
 }
 
+enum nx_status nx_notification_signal(nx_handle notification, uint64_t bits)
+{
+    world->signalled = notification;
+    world->signalled_bits = bits;
+    world->signals++;
+    return NX_OK;
+}
+
 enum nx_status nx_log_read(nx_handle log, uint64_t cursor, struct nx_log_part *part)
 {
     (void)log;
@@ -212,9 +220,10 @@ void world_type(const char *keys)
     world_run();
 }
 
-size_t world_send(uint64_t badge, size_t bytes)
+static size_t send_with(uint64_t badge, size_t bytes, nx_handle handle)
 {
-    struct nx_message message = {.info = NX_INFO(bytes, 0), .badge = badge};
+    struct nx_message message = {.info = NX_INFO(bytes, handle != NX_HANDLE_NONE), .badge = badge};
+    world->page.handles[0] = handle;
     size_t call = world->calls++;
     assert_true(call < ANSWERS_MAX);
     assert_true(world->uartd.writer_count < WRITERS_MAX); // else the loop would not receive
@@ -223,6 +232,11 @@ size_t world_send(uint64_t badge, size_t bytes)
     assert_false(world->current_open); // answered or saved
     world_run();
     return call;
+}
+
+size_t world_send(uint64_t badge, size_t bytes)
+{
+    return send_with(badge, bytes, NX_HANDLE_NONE);
 }
 
 struct request {
@@ -279,6 +293,15 @@ size_t world_flush(uint64_t badge)
     request.builder.message = &request.message;
     uart_request_set_flush(&request.builder);
     return world_send(badge, capnp_builder_bytes(&request.message));
+}
+
+size_t world_watch(uint64_t badge, nx_handle notification, uint64_t bits)
+{
+    struct request request = request_begin();
+    request.builder.message = &request.message;
+    uart_request_init_watch_interrupt(&request.builder);
+    uart_request_set_watch_interrupt_bits(&request.builder, bits);
+    return send_with(badge, capnp_builder_bytes(&request.message), notification);
 }
 
 size_t world_complete(const char *const *words, uint32_t count)

@@ -56,6 +56,11 @@ struct world {
     bool caller_dead;  // answers fail
     struct answer answers[ANSWERS_MAX];
     size_t dropped_handles;
+
+    // What was signalled, and where the signals go.
+    nx_handle signalled;
+    uint64_t signalled_bits;
+    size_t signals;
 };
 
 struct world *world_new(void);
@@ -77,6 +82,7 @@ size_t world_read_line(uint64_t badge, const char *prompt);
 size_t world_read_bytes(uint64_t badge, uint32_t maximum);
 size_t world_complete(const char *const *words, uint32_t count);
 size_t world_flush(uint64_t badge);
+size_t world_watch(uint64_t badge, nx_handle notification, uint64_t bits);
 size_t world_status(struct uart_report_reader *report);
 
 // The status in the answer's Response; NOT_ANSWERED when there is none yet.

@@ -35,7 +35,6 @@ enum {
 #define IIR_FIFO_MASK        0xc0u
 
 #define FCR_ENABLE         0x01u
-#define FCR_CLEAR_RECEIVE  0x02u
 #define FCR_CLEAR_TRANSMIT 0x04u
 #define FCR_TRIGGER_8      0x80u // interrupt at 8 received bytes, or when the line falls silent
 
@@ -127,6 +126,26 @@ static void interrupts_enable(struct ns16550 *uart, uint32_t bits)
     }
 }
 
+// Keeps the input that waits in the device: switching the FIFO on empties it.
+static void receive_keep(struct ns16550 *uart)
+{
+    for (uint32_t taken = 0; taken < BYTES_PER_CAUSE; taken++) {
+        uint8_t line_status = register_read(uart, REGISTER_LSR);
+        if ((line_status & LSR_DATA_READY) == 0) {
+            return;
+        }
+        uint8_t byte = register_read(uart, REGISTER_RBR);
+        if ((line_status & (LSR_PARITY | LSR_FRAMING | LSR_BREAK)) != 0) {
+            continue;
+        }
+        if (ring_put(&uart->receive, byte)) {
+            uart->counters.received++;
+        } else {
+            uart->counters.receive_dropped++;
+        }
+    }
+}
+
 static void device_start(struct ns16550 *uart, uint32_t divisor)
 {
     register_write(uart, REGISTER_IER, 0);
@@ -136,8 +155,8 @@ static void device_start(struct ns16550 *uart, uint32_t divisor)
         register_write(uart, REGISTER_DLM, divisor >> 8);
     }
     register_write(uart, REGISTER_LCR, LCR_8N1);
-    register_write(uart, REGISTER_FCR,
-                   FCR_ENABLE | FCR_CLEAR_RECEIVE | FCR_CLEAR_TRANSMIT | FCR_TRIGGER_8);
+    receive_keep(uart);
+    register_write(uart, REGISTER_FCR, FCR_ENABLE | FCR_CLEAR_TRANSMIT | FCR_TRIGGER_8);
     register_write(uart, REGISTER_MCR, MCR_DTR | MCR_RTS | MCR_OUT2);
     // An 8250 or 16450 ignores FCR and shows no FIFO bits.
     bool has_fifo = (register_read(uart, REGISTER_IIR) & IIR_FIFO_MASK) == IIR_FIFO_MASK;
@@ -367,6 +386,18 @@ size_t ns16550_read(struct ns16550 *uart, void *bytes, size_t length)
         taken++;
     }
     return taken;
+}
+
+bool ns16550_read_past(struct ns16550 *uart, uint8_t byte)
+{
+    struct ns16550_ring *ring = &uart->receive;
+    for (uint32_t at = ring->head; at != ring->tail; at--) {
+        if (ring->bytes[(at - 1) & (ring->size - 1)] == byte) {
+            ring->tail = at;
+            return true;
+        }
+    }
+    return false;
 }
 
 void ns16550_stop(struct ns16550 *uart)

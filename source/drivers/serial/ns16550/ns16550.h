@@ -128,6 +128,10 @@ void ns16550_look(struct ns16550 *uart);
 // Takes up to `length` received bytes and returns how many.
 size_t ns16550_read(struct ns16550 *uart, void *bytes, size_t length);
 
+// Drops the received bytes up to and including the last one that is `byte`. False: there is none,
+// and nothing is dropped.
+bool ns16550_read_past(struct ns16550 *uart, uint8_t byte);
+
 // Switches all interrupts of the device off. Queued output is dropped; ns16550_init starts anew.
 void ns16550_stop(struct ns16550 *uart);
 

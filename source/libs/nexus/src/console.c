@@ -21,8 +21,10 @@ static enum nx_status console_begin(struct console_call *call)
                               &call->request);
 }
 
-// Sends the request and decodes the answer; its own status is the result.
-static enum nx_status console_finish(struct console_call *call, struct nx_retry *retry)
+// Sends the request, with a handle unless that is NX_HANDLE_NONE, and decodes the answer; its own
+// status is the result.
+static enum nx_status console_finish_with(struct console_call *call, nx_handle handle,
+                                          struct nx_retry *retry)
 {
     nx_handle endpoint;
     enum nx_status status = nx_service_endpoint(NX_START_CONSOLE, "console", &endpoint);
@@ -30,8 +32,7 @@ static enum nx_status console_finish(struct console_call *call, struct nx_retry 
         return status;
     }
     struct nx_message reply;
-    status = nx_service_call(endpoint, capnp_builder_bytes(&call->message), NX_HANDLE_NONE, &reply,
-                             retry);
+    status = nx_service_call(endpoint, capnp_builder_bytes(&call->message), handle, &reply, retry);
     if (status == NX_OK) {
         status = uart_response_decode(nx_page()->data, NX_INFO_BYTES(reply.info), &call->answer,
                                       &call->response);
@@ -40,6 +41,11 @@ static enum nx_status console_finish(struct console_call *call, struct nx_retry 
         status = (enum nx_status)uart_response_status(&call->response);
     }
     return status;
+}
+
+static enum nx_status console_finish(struct console_call *call, struct nx_retry *retry)
+{
+    return console_finish_with(call, NX_HANDLE_NONE, retry);
 }
 
 bool nx_console_present(void)
@@ -178,6 +184,31 @@ enum nx_status nx_console_set_completions(const char *const *words, uint32_t cou
         }
         status = console_finish(&call, &retry);
     } while (nx_retry_again(&retry));
+    return status;
+}
+
+enum nx_status nx_console_watch_interrupt(nx_handle notification, uint64_t bits)
+{
+    struct console_call call;
+    struct nx_retry retry = {0};
+    nx_handle target = NX_HANDLE_NONE; // signals and does nothing else
+    enum nx_status status = NX_OK;
+    if (notification != NX_HANDLE_NONE) {
+        status = nx_handle_duplicate(notification, NX_RIGHT_SIGNAL | NX_RIGHT_TRANSFER, 0, &target);
+    }
+    if (status != NX_OK) {
+        return status;
+    }
+    do {
+        status = console_begin(&call);
+        if (status != NX_OK) {
+            break;
+        }
+        uart_request_init_watch_interrupt(&call.request);
+        uart_request_set_watch_interrupt_bits(&call.request, bits);
+        status = console_finish_with(&call, target, &retry);
+    } while (nx_retry_again(&retry));
+    nx_handle_drop(target);
     return status;
 }
 

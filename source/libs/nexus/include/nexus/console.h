@@ -40,6 +40,11 @@ NX_MUST_CHECK enum nx_status nx_console_read_bytes(void *data, size_t size, size
 // The words that the tab key completes to.
 NX_MUST_CHECK enum nx_status nx_console_set_completions(const char *const *words, uint32_t count);
 
+// Ctrl-C signals `bits` to `notification` instead of being input, and drops what was typed before.
+// NX_HANDLE_NONE ends that; so does a restart of the service. There is one watch for the console:
+// the last one asked for.
+NX_MUST_CHECK enum nx_status nx_console_watch_interrupt(nx_handle notification, uint64_t bits);
+
 // Waits until everything logged or written before, by anybody, has left the device. A service that
 // restarts, or for which too many wait already, is asked again until `deadline`.
 //   NX_ERR_TIMED_OUT  not by `deadline`; some of it may still come out later.

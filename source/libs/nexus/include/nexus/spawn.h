@@ -68,4 +68,12 @@ NX_MUST_CHECK enum nx_status nx_child_wait(const struct nx_child *child, uint64_
 
 void nx_child_close(struct nx_child *child);
 
+// The cause of a fault message (word NX_FAULT_CAUSE) in words, such as "load page fault".
+const char *nx_fault_text(uint64_t cause);
+
+// How a process with this exit status ended: "killed", "ended by a fault" or "ended status=N".
+// `text` is room for the last of these.
+#define NX_EXIT_TEXT_BYTES 40u
+const char *nx_exit_text(int64_t exit_status, char text[NX_EXIT_TEXT_BYTES]);
+
 #endif

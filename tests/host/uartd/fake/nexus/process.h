@@ -24,6 +24,7 @@ const struct nx_start_info *nx_start(void);
 void nx_handle_drop(nx_handle handle);
 NX_MUST_CHECK enum nx_status nx_reply_save(nx_handle *reply);
 NX_MUST_CHECK enum nx_status nx_endpoint_reply(nx_handle reply, const struct nx_message *message);
+NX_MUST_CHECK enum nx_status nx_notification_signal(nx_handle notification, uint64_t bits);
 NX_MUST_CHECK enum nx_status nx_log_read(nx_handle log, uint64_t cursor, struct nx_log_part *part);
 
 #endif
