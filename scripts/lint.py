@@ -42,6 +42,9 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "source/init": ("source/abi", "source/libs", "source/init", "build/schemas"),
     "source/apps": ("source/abi", "source/libs", "source/apps", "build/schemas"),
 }
+# What people wrote: sources, build files, documents.
+TEXTS = (".c", ".h", ".S", ".cpp", ".py", ".sh", ".build", ".capnp", ".dts", ".md")
+LICENSED = (*TEXTS, ".ld", ".ini", ".pml", ".clang-format", ".clang-tidy", ".gitignore", ".ci/run")
 ARCH = f"{KERNEL}/src/arch"
 # What every architecture provides under the same name; its other headers are its own.
 ARCH_PUBLIC = ("arch.h", "arch_types.h", "arch_inline.h")
@@ -297,13 +300,15 @@ def check_sizes() -> list[str]:
 
 
 def check_words() -> list[str]:
-    """No unfinished work, no path of somebody's machine, and a licence line first in every source."""
+    """No unfinished work, no path of somebody's machine, and a licence line first in every file."""
     foreign = re.compile(r"\b(TO" r"DO|FIX" r"ME|XX" r"X|HA" r"CK)\b|(^|[\s\"'=(])/(home|root|work)/\w")
     findings: list[str] = []
-    for name in files(".c", ".h", ".S", ".cpp", ".py", ".sh", ".build", ".capnp", ".dts", ".md"):
+    for name in files(*TEXTS):
         lines = lines_of(name)
         findings += [f"{name}:{number}: {line.strip()}" for number, line in enumerate(lines, start=1) if foreign.search(line)]
-        if not name.endswith(".md") and not any("SPDX-License-Identifier: Apache-2.0" in line for line in lines[:2]):
+    licensed = [*files(*LICENSED), *files(".txt", under="tests/markers/")]
+    for name in licensed:
+        if not any("SPDX-License-Identifier: Apache-2.0" in line for line in lines_of(name)[:2]):
             findings.append(f"{name}:1: no SPDX line")
     return findings
 

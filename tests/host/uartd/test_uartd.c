@@ -39,6 +39,29 @@ static void test_a_write_comes_out_with_carriage_returns(void **state)
     assert_int_equal(world_answer(call), NX_OK);
 }
 
+static void test_a_framed_write_says_every_byte(void **state)
+{
+    struct world *world = *state;
+    world->uartd.token = "T0k";
+    size_t call = world_write_bytes(ALICE, "a%\r\n\0\xff", 6);
+    world_log("neuron: a line\n"); // at once: a framed line leaves no row open
+    assert_int_equal(world_answer(call), NX_OK);
+    assert_string_equal(world->output, "T0k:a%25%0D%0A%00%FF\r\nneuron: a line\r\n");
+}
+
+static void test_a_long_framed_write_comes_in_lines(void **state)
+{
+    struct world *world = *state;
+    char text[FRAME_BYTES + 2];
+    world->uartd.token = "T";
+    memset(text, '\n', sizeof(text));
+    size_t call = world_write_bytes(ALICE, text, sizeof(text));
+    assert_int_equal(world_answer(call), NX_OK);
+    assert_int_equal(world->output_length, 2 * strlen("T:\r\n") + 3 * sizeof(text));
+    assert_string_equal(world->output + world->output_length - 10, "T:%0A%0A\r\n");
+    world->terminal.error = NULL; // lines wider than the model's screen
+}
+
 static void test_log_text_before_a_write_comes_out_before_it(void **state)
 {
     struct world *world = *state;
@@ -563,6 +586,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(test_a_write_comes_out_with_carriage_returns),
+        CASE(test_a_framed_write_says_every_byte),
+        CASE(test_a_long_framed_write_comes_in_lines),
         CASE(test_log_text_before_a_write_comes_out_before_it),
         CASE(test_an_edited_line_stays_whole_around_others),
         CASE(test_an_open_line_belongs_to_its_writer),
