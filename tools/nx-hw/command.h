@@ -22,7 +22,7 @@ struct invocation {
     const struct command *command;
     size_t argument_count; // without the command's name, --json and the option letters
     char **arguments;
-    bool json;
+    bool json;        // --json
     bool recursive;   // -r
     struct json *out; // JSON to standard output; only with `json`
 };
@@ -54,8 +54,9 @@ int shell_run(void);
 // Says what failed, as a line or as {"error": ...}; returns EXIT_FAILED.
 int command_failed(struct invocation *invocation, const char *what, enum nx_status status);
 
-// Prints the usage line; returns EXIT_USAGE.
-int command_usage(const struct command *command);
+// Says that the use was wrong and what the right one is, as a line or as {"error": ..., "usage":
+// ...}; returns EXIT_USAGE.
+int command_usage(struct invocation *invocation);
 
 // Handlers, by file.
 int help_run(struct invocation *invocation);       // help.c

@@ -6,6 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#define USAGE_BYTES   96u
+#define GENERAL_USAGE "nx COMMAND [--json]   (nx help lists them)"
+
 static void json_to_stdout(void *context, const char *bytes, size_t count)
 {
     (void)context;
@@ -25,10 +28,26 @@ int command_failed(struct invocation *invocation, const char *what, enum nx_stat
     return EXIT_FAILED;
 }
 
-int command_usage(const struct command *command)
+// The usage line of a row, without its line end.
+static void usage_text(const struct command *command, char *text, size_t size)
 {
-    printf("usage: nx %s%s%s [--json]\n", command->name, command->arguments[0] == '\0' ? "" : " ",
-           command->arguments);
+    (void)snprintf(text, size, "nx %s%s%s [--json]", command->name,
+                   command->arguments[0] == '\0' ? "" : " ", command->arguments);
+}
+
+int command_usage(struct invocation *invocation)
+{
+    char text[USAGE_BYTES];
+
+    usage_text(invocation->command, text, sizeof(text));
+    if (invocation->json) {
+        json_object(invocation->out, NULL);
+        json_text(invocation->out, "error", "not understood");
+        json_text(invocation->out, "usage", text);
+        json_end(invocation->out);
+    } else {
+        printf("usage: %s\n", text);
+    }
     return EXIT_USAGE;
 }
 
@@ -62,29 +81,40 @@ static const struct command *command_find(size_t count, char **words, size_t *na
 }
 
 // No row has that name: shows those that begin the same way.
-static int command_unknown(size_t count, char **words)
+static int command_unknown(struct json *out, bool json, size_t count, char **words)
 {
+    char text[USAGE_BYTES];
+    bool whole;
     size_t shown = 0;
 
+    if (json) {
+        json_object(out, NULL);
+        json_text(out, "error", "no such command");
+        json_text(out, "subject", count > 0 ? words[0] : "");
+        json_text(out, "usage", GENERAL_USAGE);
+        json_end(out);
+        return EXIT_USAGE;
+    }
     for (size_t i = 0; i < command_count; i++) {
-        bool whole;
         if (name_match(&commands[i], count, words, &whole) > 0) {
-            (void)command_usage(&commands[i]);
+            usage_text(&commands[i], text, sizeof(text));
+            printf("usage: %s\n", text);
             shown++;
         }
     }
     if (shown == 0) {
-        printf("nx: no such command: %s\nusage: nx COMMAND [--json]   (nx help lists them)\n",
-               words[0]);
+        printf("nx: no such command: %s\nusage: " GENERAL_USAGE "\n", words[0]);
     }
     return EXIT_USAGE;
 }
 
-// Takes the options out of the arguments, in place. False: an option that the command lacks.
+// Takes the options out of the arguments, in place. False: an option that the command lacks, or an
+// empty word, which names nothing; all options are looked at even so.
 static bool options_take(struct invocation *invocation)
 {
     const struct command *command = invocation->command;
     size_t kept = 0;
+    bool known = true;
 
     for (size_t i = 0; i < invocation->argument_count; i++) {
         char *word = invocation->arguments[i];
@@ -93,14 +123,33 @@ static bool options_take(struct invocation *invocation)
             invocation->json = true;
         } else if (!foreign && command->takes_recursive && strcmp(word, "-r") == 0) {
             invocation->recursive = true;
-        } else if (!foreign && word[0] == '-') {
-            return false;
+        } else if (!foreign && (word[0] == '-' || word[0] == '\0')) {
+            known = false;
         } else {
             invocation->arguments[kept++] = word;
         }
     }
     invocation->argument_count = kept;
-    return true;
+    return known;
+}
+
+static int invocation_run(struct invocation *invocation)
+{
+    const struct command *command = invocation->command;
+    if (!options_take(invocation) || invocation->argument_count < command->least ||
+        invocation->argument_count > command->most) {
+        return command_usage(invocation);
+    }
+    return command->run(invocation);
+}
+
+static bool json_is_wanted(size_t count, char **words)
+{
+    bool wanted = false;
+    for (size_t i = 0; i < count; i++) {
+        wanted |= strcmp(words[i], "--json") == 0;
+    }
+    return wanted;
 }
 
 int command_run(size_t count, char **words)
@@ -108,24 +157,23 @@ int command_run(size_t count, char **words)
     struct invocation invocation = {0};
     struct json json;
     size_t name_words;
+    int status;
 
     if (count > 1 && strcmp(words[0], "nx") == 0) {
         words++;
         count--;
     }
-    invocation.command = command_find(count, words, &name_words);
-    if (invocation.command == NULL) {
-        return command_unknown(count, words);
-    }
-    invocation.arguments = words + name_words;
-    invocation.argument_count = count - name_words;
-    if (!options_take(&invocation) || invocation.argument_count < invocation.command->least ||
-        invocation.argument_count > invocation.command->most) {
-        return command_usage(invocation.command);
-    }
     json_begin(&json, json_to_stdout, NULL);
     invocation.out = &json;
-    int status = invocation.command->run(&invocation);
+    invocation.command = command_find(count, words, &name_words);
+    if (invocation.command == NULL) {
+        invocation.json = json_is_wanted(count, words);
+        status = command_unknown(&json, invocation.json, count, words);
+    } else {
+        invocation.arguments = words + name_words;
+        invocation.argument_count = count - name_words;
+        status = invocation_run(&invocation);
+    }
     if (invocation.json) {
         printf("\n");
     }

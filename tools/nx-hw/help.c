@@ -37,36 +37,42 @@ static void json_describe(struct json *out, const struct command *command)
     json_end(out);
 }
 
+static int none_found(struct invocation *invocation)
+{
+    if (!invocation->json) {
+        printf("nx: no such command:");
+        for (size_t i = 0; i < invocation->argument_count; i++) {
+            printf(" %s", invocation->arguments[i]);
+        }
+        printf("\n");
+    }
+    return command_usage(invocation);
+}
+
 int help_run(struct invocation *invocation)
 {
     size_t found = 0;
 
-    if (invocation->json) {
-        json_array(invocation->out, NULL);
-    }
     for (size_t i = 0; i < command_count; i++) {
         if (!is_asked_for(invocation, &commands[i])) {
             continue;
         }
-        found++;
+        if (found++ == 0 && invocation->json) {
+            json_array(invocation->out, NULL);
+        }
         if (invocation->json) {
             json_describe(invocation->out, &commands[i]);
         } else {
             command_describe(&commands[i]);
         }
     }
+    if (found == 0) {
+        return none_found(invocation);
+    }
     if (invocation->json) {
         json_end(invocation->out);
     } else if (invocation->argument_count == 0) {
         printf("every command takes --json\n");
     }
-    if (found == 0 && !invocation->json) {
-        printf("nx: no such command:");
-        for (size_t i = 0; i < invocation->argument_count; i++) {
-            printf(" %s", invocation->arguments[i]);
-        }
-        printf("\n");
-        (void)command_usage(invocation->command);
-    }
-    return found > 0 ? EXIT_OK : EXIT_USAGE;
+    return EXIT_OK;
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // nx run and nx measure: programs of pkg://bin, started with what a plain program needs.
+#include "capture.h"
 #include "command.h"
 #include "machine.h"
 #include "nexus/process.h"
@@ -28,11 +29,13 @@ static const struct {
 
 #define GRANTS_MAX (sizeof(granted) / sizeof(granted[0]))
 
-static uint32_t grants_collect(struct nx_grant grants[GRANTS_MAX])
+// With a capture the program's console is that instead of nx's own.
+static uint32_t grants_collect(const struct capture *capture, struct nx_grant grants[GRANTS_MAX])
 {
     uint32_t count = 0;
     for (size_t i = 0; i < GRANTS_MAX; i++) {
-        nx_handle handle = nx_start_handle(granted[i].id);
+        bool captured = capture != NULL && granted[i].id == NX_START_CONSOLE;
+        nx_handle handle = captured ? capture->endpoint : nx_start_handle(granted[i].id);
         if (handle != NX_HANDLE_NONE) {
             grants[count++] = (struct nx_grant){granted[i].id, handle, granted[i].rights};
         }
@@ -46,8 +49,8 @@ static const char *base_name(const char *path)
     return slash != NULL ? slash + 1 : path;
 }
 
-static enum nx_status program_wait(const char *path, const char *const *words, size_t count,
-                                   struct program_end *end)
+static enum nx_status program_wait(struct capture *capture, const char *path,
+                                   const char *const *words, size_t count, struct program_end *end)
 {
     struct nx_grant grants[GRANTS_MAX];
     const struct nx_spawn_options options = {
@@ -55,40 +58,80 @@ static enum nx_status program_wait(const char *path, const char *const *words, s
         .arguments = words,
         .argument_count = (uint32_t)count,
         .grants = grants,
-        .grant_count = grants_collect(grants),
+        .grant_count = grants_collect(capture, grants),
         .budget_pages = BUDGET_PAGES,
         .highest_class = NX_CLASS_NORMAL,
     };
 
     (void)fflush(stdout); // the program's output comes behind ours
-    return program_supervise(path, &options, end);
+    return program_supervise(path, &options, capture, end);
 }
 
-// Reports how the program ended and returns its status as nx's own.
-static int program_report(struct invocation *invocation, const char *path,
-                          const struct program_end *end)
+// The program's status as nx's own.
+static int program_status(const struct program_end *end)
+{
+    return end->exit_status >= 0 && end->exit_status <= 255 ? (int)end->exit_status : EXIT_FAILED;
+}
+
+static void end_print(const char *path, const struct program_end *end)
 {
     char how[NX_EXIT_TEXT_BYTES];
 
-    if (invocation->json) {
-        json_object(invocation->out, NULL);
-        json_text(invocation->out, "program", path);
-        json_i64(invocation->out, "exitStatus", end->exit_status);
-        json_end(invocation->out);
-    } else if (end->exit_status != 0) {
+    if (end->fault[0] != '\0') {
+        printf("nx: %s %s\n", path, end->fault);
+    }
+    if (end->exit_status != 0) {
         printf("nx: %s %s%s\n", path, nx_exit_text(end->exit_status, how),
                end->interrupted ? " by Ctrl-C" : "");
     }
-    return end->exit_status >= 0 && end->exit_status <= 255 ? (int)end->exit_status : EXIT_FAILED;
+}
+
+static void end_json(struct json *out, const char *path, const struct capture *capture,
+                     const struct program_end *end)
+{
+    json_object(out, NULL);
+    json_text(out, "program", path);
+    json_i64(out, "exitStatus", end->exit_status);
+    json_bool(out, "interrupted", end->interrupted);
+    if (end->fault[0] != '\0') {
+        json_text(out, "fault", end->fault);
+    }
+    json_bytes(out, "output", capture->text, capture->length);
+    json_bool(out, "outputTruncated", capture->truncated);
+    json_end(out);
+}
+
+static int program_do_json(struct invocation *invocation, const char *path,
+                           const char *const *words, size_t count)
+{
+    struct capture capture;
+    struct program_end end;
+    enum nx_status status = capture_open(&capture);
+    if (status != NX_OK) {
+        return command_failed(invocation, path, status);
+    }
+    status = program_wait(&capture, path, words, count, &end);
+    if (status == NX_OK) {
+        end_json(invocation->out, path, &capture, &end);
+    }
+    capture_close(&capture);
+    return status == NX_OK ? program_status(&end) : command_failed(invocation, path, status);
 }
 
 static int program_do(struct invocation *invocation, const char *path, const char *const *words,
                       size_t count)
 {
     struct program_end end;
-    enum nx_status status = program_wait(path, words, count, &end);
-    return status == NX_OK ? program_report(invocation, path, &end)
-                           : command_failed(invocation, path, status);
+
+    if (invocation->json) {
+        return program_do_json(invocation, path, words, count);
+    }
+    enum nx_status status = program_wait(NULL, path, words, count, &end);
+    if (status != NX_OK) {
+        return command_failed(invocation, path, status);
+    }
+    end_print(path, &end);
+    return program_status(&end);
 }
 
 int program_run(struct invocation *invocation)

@@ -3,18 +3,23 @@
 #ifndef NX_SUPERVISE_H
 #define NX_SUPERVISE_H
 
+#include "capture.h"
 #include "nexus/spawn.h"
 #include <stdbool.h>
 
+#define PROGRAM_FAULT_BYTES 128u
+
 struct program_end {
     int64_t exit_status;
-    bool interrupted; // by Ctrl-C
+    bool interrupted;                // by Ctrl-C
+    char fault[PROGRAM_FAULT_BYTES]; // what it died of: cause, pc and address; empty: of no fault
 };
 
-// Runs the program of pkg:// until it ends, and ends it at Ctrl-C. A fault is printed with its
-// cause, pc and address. `options` without exit notification and fault endpoint.
+// Runs the program of pkg:// until it ends, and ends it at Ctrl-C. `options` without exit
+// notification and fault endpoint. `capture` NULL: the program has no console or that of others;
+// else its endpoint is the program's console and is served here.
 NX_MUST_CHECK enum nx_status program_supervise(const char *path,
                                                const struct nx_spawn_options *options,
-                                               struct program_end *end);
+                                               struct capture *capture, struct program_end *end);
 
 #endif
