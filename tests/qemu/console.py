@@ -139,6 +139,14 @@ def interrupt(session: Session, keys: str, running: str) -> list[str]:
     return reasons
 
 
+def reboot(session: Session, boot_seconds: float) -> None:
+    """Type `reboot`: the kernel says again that it boots, and the prompt comes back."""
+    session.settle()
+    session.child.send("reboot\r")
+    session.wait_for(r"neuron: boot virt", "the second boot", boot_seconds)
+    session.wait_for(PROMPT, "the prompt of the second boot", boot_seconds)
+
+
 def run(profile: Profile, log: Path) -> list[str]:
     reasons: list[str] = []
     options = {"SMP": str(profile.topology.smp), "APPEND": profile.append}
@@ -151,6 +159,7 @@ def run(profile: Profile, log: Path) -> list[str]:
                 ]
             for keys, running in INTERRUPTED:
                 reasons += interrupt(session, keys, running)
+            reboot(session, profile.timeout)
             session.child.send("poweroff\r")
             reasons += exit_status(session, COMMAND_SECONDS)
     except ConsoleFailure as failure:
