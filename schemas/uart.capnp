@@ -13,6 +13,7 @@ struct Request {
       data @1 :Data;
     }
     readLine :group {
+      # NX_ERR_TOO_LARGE: a line was entered that is longer than the editor's 256 bytes; it is lost.
       prompt @2 :Text;
     }
     readBytes :group {

@@ -126,4 +126,22 @@ esac
 
 [ -z "${PIDFILE:-}" ] || set -- -pidfile "$PIDFILE" "$@"
 
+# The firmware reads and drops a byte that comes before it has set up the UART. A pipe is ready at
+# once, so it begins with line ends, of which the console makes nothing.
+case ${SERIAL:-console} in
+console | stdio)
+    if [ -p /dev/stdin ]; then
+        work=$(mktemp -d)
+        mkfifo "$work/input"
+        exec 3<&0
+        {
+            printf '\n\n'
+            exec cat
+        } <&3 >"$work/input" &
+        exec <"$work/input" 3<&-
+        rm -r "$work"
+    fi
+    ;;
+esac
+
 exec qemu-system-riscv64 "$@"

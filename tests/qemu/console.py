@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -116,6 +117,11 @@ TYPED = [
     ("run pkg://bin/misbehave fault", [r"fault cause=15 \(store page fault\) pc=0x4\w+ address=0x123450"]),
     ("run pkg://bin/misbehave exhaust", [r"malloc refused after \d+ KiB errno=ENOMEM"]),
     ("help nosuch", [r"no such command: nosuch"]),
+    ("services", [r"console +uartd +ready", r"block +virtioblkd +ready"]),
+    ("kill virtioblkd", [r"killed virtioblkd"]),
+    ("kill pack" + TAB, [r"killed packages"]),
+    ("run pkg://bin/selftest-client", [r"boot with nexus\.selftest=1", r"ended status=1"]),
+    ("x" * 257, [r"line too long"]),
     (" ".join(["word"] * 33), [r"too many words: a line has at most 32"]),
 ]
 # What is ended with Ctrl-C, and what it says when it runs.
@@ -137,6 +143,22 @@ def interrupt(session: Session, keys: str, running: str) -> list[str]:
     if "frobnicate" in session.command("help nosuch"):
         reasons.append(f"Ctrl-C in {keys!r} kept what was typed before it")
     return reasons
+
+
+def piped(options: dict[str, str], seconds: float) -> list[str]:
+    """Commands from a pipe, all there before the machine starts: none of their bytes is lost."""
+    result = subprocess.run(
+        ["sh", str(RUNNER)],
+        input="hw sbi\npoweroff\n",
+        capture_output=True,
+        text=True,
+        timeout=seconds,
+        env=runner_environment(options),
+        check=False,
+    )
+    if result.returncode != 0 or "nx: hw sbi time=" not in result.stdout:
+        return [f"commands from a pipe: status {result.returncode}, last words {result.stdout[-200:]!r}"]
+    return []
 
 
 def reboot(session: Session, boot_seconds: float) -> None:
@@ -162,6 +184,7 @@ def run(profile: Profile, log: Path) -> list[str]:
             reboot(session, profile.timeout)
             session.child.send("poweroff\r")
             reasons += exit_status(session, COMMAND_SECONDS)
-    except ConsoleFailure as failure:
+        reasons += piped(options | profile.options, profile.timeout)
+    except (ConsoleFailure, subprocess.TimeoutExpired) as failure:
         reasons.append(str(failure))
     return reasons

@@ -44,6 +44,10 @@ struct command {
 extern const struct command commands[];
 extern const size_t command_count;
 
+// The services of nexus-init, NULL-terminated, for completion: empty until service_names_load.
+extern const char *service_names[];
+void service_names_load(void); // services.c
+
 // Finds and runs the command of these words; prints a usage line when there is none. A leading "nx"
 // is taken off. Returns an enum exit_status, or the status of a program that the command ran.
 int command_run(size_t count, char **words);

@@ -70,9 +70,16 @@ int shell_run(void)
 
     // An nx that died while it ran a program may have left its watch behind.
     (void)!nx_console_watch_interrupt(NX_HANDLE_NONE, 0);
+    service_names_load();
     while (failures < FAILURES_MAX) {
         completions_set();
         enum nx_status status = nx_console_read_line("nx> ", line, sizeof(line), &end);
+        if (status == NX_ERR_TOO_LARGE) {
+            printf("nx: line too long: nothing was run\n");
+            (void)fflush(stdout);
+            failures = 0;
+            continue;
+        }
         if (status != NX_OK) { // somebody else reads, or uartd comes back just now
             failures++;
             nx_sleep(PATIENCE);

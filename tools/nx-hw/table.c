@@ -4,7 +4,6 @@
 
 static const char *const package_paths[] = {"pkg://", NULL};
 static const char *const program_paths[] = {"pkg://bin/", NULL};
-static const char *const service_names[] = {"console", "packages", "block", NULL};
 
 // clang-format off
 const struct command commands[] = {
@@ -27,7 +26,7 @@ const struct command commands[] = {
      memory_run, 0, 0, false, false, NULL},
     {"services", "", "services: state and restarts",
      services_run, 0, 0, false, false, NULL},
-    {"kill", "SERVICE", "kill a service; nexus-init starts it again",
+    {"kill", "SERVICE", "kill a service, by its name or its program's; it starts again",
      kill_run, 1, 1, false, false, service_names},
     {"ls", "PATH", "list a directory of pkg://",
      list_run, 1, 1, false, false, package_paths},

@@ -55,6 +55,10 @@ int main(int argc, char **argv)
         nx_log("usage: selftest-client [--measure]");
         return EXIT_FAILURE;
     }
+    if (nx_start_handle(NX_START_MACHINE) == NX_HANDLE_NONE) {
+        nx_log("selftest-client: it needs what nexus-init grants it: boot with nexus.selftest=1");
+        return EXIT_FAILURE;
+    }
     // The tests wait with deadlines, which need a timer that works: the boot hart's, as everything
     // before this has shown. A fault of another hart then ends in a reason, not in silence.
     if (nx_thread_control(NX_HANDLE_NONE, NX_THREAD_SET_AFFINITY, 1, 0) != NX_OK) {

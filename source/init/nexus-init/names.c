@@ -83,13 +83,40 @@ static enum nx_answer report(struct nx_request *request, enum program_id client)
     return NX_ANSWER_NOW;
 }
 
+// The service at `index`, or PROGRAM_NONE.
+static enum program_id service_at(uint64_t index)
+{
+    for (enum program_id id = 0; id < PROGRAM_COUNT; id++) {
+        if (program_row(id)->service != NULL && index-- == 0) {
+            return id;
+        }
+    }
+    return PROGRAM_NONE;
+}
+
+static enum nx_answer list(struct nx_request *request, enum program_id client)
+{
+    (void)client;
+    enum program_id id = service_at(request->message.words[1]);
+    if (id == PROGRAM_NONE) {
+        return nx_request_answer(request, NX_ERR_NOT_FOUND, 0);
+    }
+    const char *const texts[] = {program_row(id)->service, program_row(id)->file};
+    size_t bytes = 0;
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        size_t length = strlen(texts[i]) + 1;
+        memcpy(nx_page()->data + bytes, texts[i], length); // names of the table are short
+        bytes += length;
+    }
+    return nx_request_answer(request, NX_OK, bytes);
+}
+
 enum nx_answer names_request(struct nx_request *request)
 {
     static enum nx_answer (*const operations[])(struct nx_request *, enum program_id) = {
-        [NX_REGISTRY_LOOKUP] = lookup,
-        [NX_REGISTRY_READY] = ready,
-        [NX_REGISTRY_KILL] = kill_service,
-        [NX_REGISTRY_STATUS] = report,
+        [NX_REGISTRY_LOOKUP] = lookup,     [NX_REGISTRY_READY] = ready,
+        [NX_REGISTRY_KILL] = kill_service, [NX_REGISTRY_STATUS] = report,
+        [NX_REGISTRY_LIST] = list,
     };
     enum program_id client = BADGE_PROGRAM(request->message.badge);
     uint64_t operation = request->message.words[0];

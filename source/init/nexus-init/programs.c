@@ -142,7 +142,8 @@ nx_handle program_endpoint(enum program_id service)
 enum program_id program_find_service(const char *name)
 {
     for (enum program_id id = 0; id < PROGRAM_COUNT; id++) {
-        if (rows[id].service != NULL && strcmp(rows[id].service, name) == 0) {
+        if (rows[id].service != NULL &&
+            (strcmp(rows[id].service, name) == 0 || strcmp(rows[id].file, name) == 0)) {
             return id;
         }
     }

@@ -59,7 +59,7 @@ struct program_row {
 
 const struct program_row *program_row(enum program_id id);
 
-// The service called `name`, or PROGRAM_NONE.
+// The service called `name`, or whose program is, or PROGRAM_NONE.
 enum program_id program_find_service(const char *name);
 
 // Shares out the memory, creates the endpoints of all services and the badged handles to the

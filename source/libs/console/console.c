@@ -23,6 +23,7 @@ void console_begin(struct console *console, const char *prompt, size_t length)
     console->line[0] = '\0';
     console->length = 0;
     console->cursor = 0;
+    console->truncated = false;
     console->browse = 0;
     console->listed = false;
     console->active = true;
@@ -128,6 +129,7 @@ static void insert_text(struct console *console)
     if (console_insert(console, (const char *)console->keys.text, bytes)) {
         console_draw_inserted(console, bytes);
     } else {
+        console->truncated = true;
         console_emit_text(console, "\a");
     }
 }
@@ -152,7 +154,7 @@ enum console_event console_input(struct console *console, uint8_t byte)
         insert_text(console);
         return CONSOLE_PENDING;
     case CONSOLE_KEY_ENTER:
-        return finish(console, CONSOLE_LINE);
+        return finish(console, console->truncated ? CONSOLE_TOO_LONG : CONSOLE_LINE);
     case CONSOLE_KEY_INTERRUPT:
         return finish(console, CONSOLE_INTERRUPTED);
     case CONSOLE_KEY_CLEAR:

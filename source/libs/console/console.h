@@ -34,6 +34,7 @@ enum console_event {
     CONSOLE_LINE,        // enter: console_line holds the text
     CONSOLE_INTERRUPTED, // Ctrl-C: the text was dropped
     CONSOLE_END_OF_FILE, // Ctrl-D on an empty line
+    CONSOLE_TOO_LONG,    // enter, after text that did not fit: the line was dropped
 };
 
 struct console {
@@ -46,9 +47,10 @@ struct console {
     size_t length;
     size_t cursor;
     char prompt[CONSOLE_PROMPT_BYTES + 1];
-    bool active; // between begin and the event
-    bool hidden; // the screen row does not show the line
-    bool listed; // the last key was a tab that extended nothing: the next one lists
+    bool truncated; // text did not fit, and nothing was removed since
+    bool active;    // between begin and the event
+    bool hidden;    // the screen row does not show the line
+    bool listed;    // the last key was a tab that extended nothing: the next one lists
     struct console_keys keys;
 
     // History, newest last; `browse` counts back from the newest, 0 is the draft.

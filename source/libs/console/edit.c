@@ -50,6 +50,7 @@ bool console_remove(struct console *console, size_t from, size_t to)
     }
     memmove(console->line + from, console->line + to, console->length - to + 1);
     console->length -= to - from;
+    console->truncated = false;
     console->cursor = from;
     return true;
 }
@@ -57,6 +58,7 @@ bool console_remove(struct console *console, size_t from, size_t to)
 void console_replace(struct console *console, const char *text)
 {
     console->length = strlen(text);
+    console->truncated = false;
     console->cursor = console->length;
     memcpy(console->line, text, console->length + 1);
 }

@@ -40,7 +40,8 @@ static void line_finish(struct uartd *uartd, enum console_event event)
     struct capnp_builder message;
     nx_handle reply = reader_release(uartd);
 
-    enum nx_status status = line_build(uartd, event, &message);
+    enum nx_status status =
+        event == CONSOLE_TOO_LONG ? NX_ERR_TOO_LARGE : line_build(uartd, event, &message);
     if (status == NX_OK) {
         uartd_answer(reply, capnp_builder_bytes(&message));
     } else {

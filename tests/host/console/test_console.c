@@ -215,6 +215,28 @@ static void test_line_is_bounded(void **state)
     assert_int_equal(length, CONSOLE_LINE_BYTES - 1);
 }
 
+static void test_line_that_did_not_fit_is_not_entered(void **state)
+{
+    struct fixture *fixture = *state;
+    size_t length;
+    for (size_t i = 0; i < CONSOLE_LINE_BYTES + 1; i++) {
+        type(fixture, "x");
+    }
+    type(fixture, "\r");
+    assert_int_equal(fixture->event, CONSOLE_TOO_LONG);
+    console_line(&fixture->console, &length);
+    assert_int_equal(length, 0);
+    assert_int_equal(fixture->console.history_count, 0);
+
+    console_begin(&fixture->console, "> ", 2);
+    for (size_t i = 0; i < CONSOLE_LINE_BYTES + 1; i++) {
+        type(fixture, "x");
+    }
+    type(fixture, "\x7f\r"); // whoever edits it has seen where it ends
+    assert_int_equal(fixture->event, CONSOLE_LINE);
+    assert_null(fixture->terminal.error);
+}
+
 static void test_long_line_scrolls_sideways_on_its_row(void **state)
 {
     struct fixture *fixture = *state;
@@ -394,6 +416,7 @@ int main(void)
         CASE(test_interrupt_drops_the_line),
         CASE(test_end_of_file_only_on_an_empty_line),
         CASE(test_line_is_bounded),
+        CASE(test_line_that_did_not_fit_is_not_entered),
         CASE(test_long_line_scrolls_sideways_on_its_row),
         CASE(test_interrupting_a_full_row_does_not_wrap),
         CASE(test_history_browses_and_keeps_the_draft),

@@ -162,15 +162,16 @@ static void test_typing_works_while_the_line_is_stalled(void **state)
 {
     struct world *world = *state;
     size_t line = world_read_line(ALICE, "> ");
-    char keys[1001];
+    char keys[2 * CONSOLE_LINE_BYTES + 1];
     world->stalled = true;
     while (world->uartd.writer_count < WRITERS_MAX) {
         world_write(BOB, "a text that fills the ring, line by line, until writers have to wait\n");
     }
-    for (size_t i = 0; i < 1000; i++) { // each insertion at the start draws the whole row again
+    for (size_t i = 0; i < 2 * CONSOLE_LINE_BYTES;
+         i++) { // each insertion at the start draws the whole row again
         keys[i] = i % 2 == 0 ? '\x01' : 'k';
     }
-    keys[1000] = '\0';
+    keys[2 * CONSOLE_LINE_BYTES] = '\0';
     world_type(keys);
     world_type("\r");
     world->stalled = false;
@@ -178,6 +179,20 @@ static void test_typing_works_while_the_line_is_stalled(void **state)
     assert_non_null(world_line(line));
     assert_int_equal(strlen(world_line(line)), CONSOLE_LINE_BYTES);
     assert_non_null(strstr(world->output, "k\x1b[K\r\n"));
+}
+
+static void test_a_line_that_is_too_long_is_refused_whole(void **state)
+{
+    (void)state;
+    size_t line = world_read_line(ALICE, "> ");
+    for (size_t i = 0; i <= CONSOLE_LINE_BYTES; i++) {
+        world_type("k");
+    }
+    world_type("\r");
+    assert_int_equal(world_answer(line), NX_ERR_TOO_LARGE);
+    line = world_read_line(ALICE, "> ");
+    world_type("short\r");
+    assert_string_equal(world_line(line), "short");
 }
 
 static void test_a_line_is_read_and_edited(void **state)
@@ -595,6 +610,7 @@ int main(void)
         CASE(test_a_prompt_comes_back_behind_an_open_line),
         CASE(test_a_stalled_line_loses_nothing),
         CASE(test_typing_works_while_the_line_is_stalled),
+        CASE(test_a_line_that_is_too_long_is_refused_whole),
         CASE(test_a_line_is_read_and_edited),
         CASE(test_one_reader_at_a_time),
         CASE(test_a_dead_reader_frees_the_console),

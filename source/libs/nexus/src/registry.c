@@ -53,6 +53,34 @@ enum nx_status nx_registry_ready_with_custody(const nx_handle *memory, uint32_t 
     return registry_call(NX_REGISTRY_READY, NULL, &message);
 }
 
+// The next NUL-terminated text of an answer; *position moves behind it.
+static enum nx_status name_take(uint32_t bytes, uint32_t *position, char *name)
+{
+    const uint8_t *text = nx_page()->data + *position;
+    const uint8_t *end = memchr(text, '\0', bytes - *position);
+    if (end == NULL || end - text > NX_REGISTRY_NAME_MAX) {
+        return NX_ERR_BAD_FORMAT;
+    }
+    uint32_t length = (uint32_t)(end - text) + 1;
+    memcpy(name, text, length);
+    *position += length;
+    return NX_OK;
+}
+
+enum nx_status nx_registry_list(uint64_t index, struct nx_service_names *names)
+{
+    struct nx_message message = {.words = {0, index}};
+    uint32_t position = 0;
+    enum nx_status status = registry_call(NX_REGISTRY_LIST, NULL, &message);
+    if (status == NX_OK) {
+        status = name_take(NX_INFO_BYTES(message.info), &position, names->service);
+    }
+    if (status == NX_OK) {
+        status = name_take(NX_INFO_BYTES(message.info), &position, names->program);
+    }
+    return status;
+}
+
 enum nx_status nx_registry_kill(const char *name)
 {
     struct nx_message message = {0};

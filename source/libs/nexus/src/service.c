@@ -112,15 +112,18 @@ bool nx_retry_again(struct nx_retry *retry)
     return true;
 }
 
-// Endpoints that were looked up, by start id; kept for the program's life.
-static struct nx_mutex endpoint_lock; // guards endpoint_cache
-static nx_handle endpoint_cache[NX_START_FIXTURES + 1];
+// Endpoints that were looked up; kept for the program's life.
+static struct nx_mutex endpoint_lock;                  // guards endpoint_cache
+static nx_handle endpoint_cache[NX_START_HANDLES_MAX]; // by start id
 
 enum nx_status nx_service_endpoint(enum nx_start_id id, const char *name, nx_handle *endpoint)
 {
     *endpoint = nx_start_handle(id);
     if (*endpoint != NX_HANDLE_NONE) {
         return NX_OK;
+    }
+    if ((size_t)id >= sizeof(endpoint_cache) / sizeof(endpoint_cache[0])) {
+        return NX_ERR_OUT_OF_RANGE;
     }
     nx_mutex_lock(&endpoint_lock);
     enum nx_status status = NX_OK;

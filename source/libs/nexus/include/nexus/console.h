@@ -31,6 +31,7 @@ bool nx_console_present(void);
 NX_MUST_CHECK enum nx_status nx_console_write(const void *data, size_t length);
 
 // Edits one line and returns it NUL-terminated, without its line end, cut at `size` - 1 characters.
+//   NX_ERR_TOO_LARGE  more was entered than a line holds (256 bytes); it is lost, ask again.
 NX_MUST_CHECK enum nx_status nx_console_read_line(const char *prompt, char *line, size_t size,
                                                   enum nx_line_end *end);
 

@@ -13,6 +13,7 @@ enum nx_registry_operation {
     NX_REGISTRY_READY = 2,  // word 1: 1 ready, 0 failed; word 2: detail
     NX_REGISTRY_KILL = 3,   // name: kills the service's process; nexus-init starts it anew
     NX_REGISTRY_STATUS = 4, // name -> word 1 enum nx_service_state, word 2 restarts so far
+    NX_REGISTRY_LIST = 5,   // word 1 index -> the service's and its program's name, NUL-terminated
 };
 
 enum nx_service_state {
@@ -24,6 +25,11 @@ enum nx_service_state {
 };
 
 #define NX_REGISTRY_NAME_MAX 31u // characters
+
+struct nx_service_names {
+    char service[NX_REGISTRY_NAME_MAX + 1];
+    char program[NX_REGISTRY_NAME_MAX + 1];
+};
 
 struct nx_service_facts {
     enum nx_service_state state;
@@ -44,6 +50,10 @@ NX_MUST_CHECK enum nx_status nx_registry_ready(enum nx_status detail);
 NX_MUST_CHECK enum nx_status nx_registry_ready_with_custody(const nx_handle *memory,
                                                             uint32_t count);
 
+// The services there are, by index from 0. NX_ERR_NOT_FOUND: no more.
+NX_MUST_CHECK enum nx_status nx_registry_list(uint64_t index, struct nx_service_names *names);
+
+// Both take the name of the service or of its program.
 NX_MUST_CHECK enum nx_status nx_registry_kill(const char *name);
 NX_MUST_CHECK enum nx_status nx_registry_status(const char *name, struct nx_service_facts *facts);
 
