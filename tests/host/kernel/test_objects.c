@@ -227,7 +227,7 @@ static void replace_object(uint32_t turn)
     CHECK_EQUAL(handle_install(slot.process, &value, &handle), NX_OK);
     object_release(&notification->object);
     atomic_store_explicit(&slot.handle, handle, memory_order_relaxed);
-    if (turn % 64 == 0)
+    if (turn % 8 == 0)
         sched_yield();
     CHECK_EQUAL(handle_close(slot.process, handle), NX_OK);
 }
@@ -238,7 +238,7 @@ static void use_found_object(void)
     nx_handle handle = atomic_load_explicit(&slot.handle, memory_order_relaxed);
     if (handle_lookup_any(&slot.process->handles, handle, &value) != NX_OK)
         return;
-    if (atomic_load_explicit(&slot.found, memory_order_relaxed) % 64 == 0)
+    if (atomic_load_explicit(&slot.found, memory_order_relaxed) % 4 == 0)
         sched_yield();
     CHECK_EQUAL(value.object->type, NX_OBJECT_NOTIFICATION);
     CHECK(value.object->charged_to == slot.process);

@@ -80,16 +80,34 @@ static void start_first_process(user_program program, void *argument)
     object_release(&process->object);
 }
 
+// Whoever still lives when nothing moves any more waits for what will never come.
+static void check_nobody_is_left(void)
+{
+    struct process *process;
+    uint64_t index;
+    for (index = 0; process_at(index, &process); index++) {
+        fprintf(stderr, "process %lu %s: state %u references %u threads %u\n", process->id,
+                process->name, atomic_load(&process->state),
+                atomic_load(&process->object.references), process->thread_count);
+        for (struct thread *thread = process->threads; thread != NULL;
+             thread = thread->next_in_process)
+            fprintf(stderr, "  thread %lu: wait %#lx pending %u home %u faulted %d deadline %d\n",
+                    thread->id, atomic_load(&thread->wait), atomic_load(&thread->pending),
+                    atomic_load(&thread->home), thread_is_faulted(thread),
+                    atomic_load(&thread->timer.hart) != NULL);
+    }
+    CHECK_EQUAL(index, 0);
+}
+
 void kernel_run(uint32_t hart_total, user_program program, void *argument)
 {
-    struct process *left;
     uint64_t free_before = frame_free_count();
     machine.hart_count = hart_total;
     machine.harts_named = hart_total;
     start_first_process(program, argument);
     fake_run(RUN_SECONDS);
     machine.hart_count = NX_HARTS_MAX;
-    CHECK(!process_at(0, &left));
+    check_nobody_is_left();
     CHECK_EQUAL(frame_free_count(), free_before);
     CHECK_EQUAL(reclaim_retired_count(), reclaim_done_count());
 }
