@@ -6,6 +6,7 @@ Each profile runs as a function that returns the reasons of its failure in words
 
 import re
 import shutil
+import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +29,7 @@ STUCK_SECONDS = 25
 # A boot that should panic does so in its first second.
 PANIC_SECONDS = 20
 PANICKING_HART = 2
+UART_NODE = "/soc/serial@10000000"
 # What comes of tests that need every hart's wake-ups.
 STUCK_TESTS = r"forbidden: SELFTEST: (hart stop\+start|races) FAIL"
 
@@ -128,6 +130,19 @@ def flipped_byte(profile: Profile, log: Path) -> list[str]:
     return judge_red(profile, judge(outcome.log, expectation(profile.topology)) + ending(profile, outcome))
 
 
+def uart_switched_off(profile: Profile, log: Path) -> list[str]:
+    """Boot with the UART's node disabled: no driver gets it, and the rest of the system works."""
+    tree = log.with_suffix(".dtb")
+    shutil.copyfile(BUILD / "virt-nexus-smp4.dtb", tree)
+    subprocess.run(["fdtput", "-t", "s", str(tree), UART_NODE, "status", "disabled"], check=True)
+    outcome = boot(profile, log, {"DTB": str(tree)})
+    reasons = ending(profile, outcome)
+    for text, wanted in ((b"init: no console device", True), (LAST_MARKER.encode(), True), (b"uartd: ", False)):
+        if (text in outcome.log) != wanted:
+            reasons.append(f"{'missing' if wanted else 'forbidden'}: {text.decode()}")
+    return reasons
+
+
 def panics(profile: Profile, log: Path) -> list[str]:
     """Boot with a panic on one hart: its report is whole, and the last that the machine says."""
     outcome = boot(profile, log)
@@ -170,6 +185,7 @@ PROFILES = [
         options={"KERNEL": str(BUILD / "neuron-release.elf")},
     ),
     Profile("icount", "two boots, identical logs", same_log_twice, options={"ICOUNT": "1"}, timeout=120),
+    Profile("uart-off", "a device tree that switches the UART off", uart_switched_off),
     Profile(
         "panic",
         "a panic on one hart",

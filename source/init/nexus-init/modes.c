@@ -156,6 +156,9 @@ void modes_read(const char *bootargs)
 // itself must never wait for a service that only it can restart.
 static void console_flush(void)
 {
+    if (!machine_device(DEVICE_UART)->present) {
+        return; // the kernel prints its log itself, at once
+    }
     nx_handle console;
     enum nx_status status = program_client_handle(PROGRAM_UARTD, PROGRAM_NX, &console);
     if (status == NX_OK) {
