@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 PROMPT = r"nx> "
 # What a terminal would act on instead of showing: the line editor's cursor and erase sequences.
 CONTROL_SEQUENCE = re.compile(r"\x1b\[[0-9;]*[A-Za-z]|\r")
+# What the kernel says when something happens for the first time, in whose place the editor then draws
+# its prompt again; part of a typed line may stand before it.
+KERNEL_LINE = re.compile(r"neuron: (ipi hart\d->hart\d|hart\d tick n=\d+)$")
 COMMAND_SECONDS = 20
 QUIET_SECONDS = 0.2
 UP = "\x1b[A"
@@ -85,7 +88,11 @@ class Session:
         self.settle()
         self.child.send(keys + "\r")
         # The editor may draw its prompt again while keys arrive; a new one follows a line end.
-        return self.wait_for(r"\n(?:\x1b\[[0-9;]*[A-Za-z]|\r)*" + PROMPT, f"the prompt after: {keys!r}")
+        lines: list[str] = []
+        while all(KERNEL_LINE.search(line) for line in lines):
+            text = self.wait_for(r"\n(?:\x1b\[[0-9;]*[A-Za-z]|\r)*" + PROMPT, f"the prompt after: {keys!r}")
+            lines += text.split("\n")
+        return "\n".join(lines)
 
 
 def exit_status(session: Session, seconds: float) -> list[str]:

@@ -26,7 +26,7 @@ QEMUS_AT_ONCE = 2
 REASONS_SHOWN = 12
 REASON_COLUMNS = 160
 # The lines of a host suite's log that say why it failed: cmocka's, a sanitizer's, Python's.
-HOST_REASON = re.compile(r"SUMMARY|ERROR|FAILED|assert|runtime error", re.IGNORECASE)
+HOST_REASON = re.compile(r"(?!\s*\[ +(?:RUN|OK) +\]).*(?:SUMMARY|ERROR|FAILED|assert)", re.IGNORECASE)
 MESON_RESULT = re.compile(
     r"\s*\d+/\d+ (?P<name>.+?)\s+"
     r"(?P<result>OK|EXPECTEDFAIL|FAIL|TIMEOUT|ERROR|INTERRUPT|UNEXPECTEDPASS|SKIP)\s+(?P<seconds>[\d.]+)s"
@@ -75,7 +75,7 @@ def write_host_logs() -> None:
 def host_reasons(log: Path) -> list[str]:
     """What a failed suite's log says about it."""
     lines = log.read_text(errors="replace").splitlines() if log.exists() else []
-    reasons = [line.strip()[:REASON_COLUMNS] for line in lines if HOST_REASON.search(line)]
+    reasons = [line.strip()[:REASON_COLUMNS] for line in lines if HOST_REASON.match(line)]
     return reasons or ["its log names no reason"]
 
 
