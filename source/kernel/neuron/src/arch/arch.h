@@ -143,8 +143,8 @@ void arch_irq_complete(uint32_t source, struct hart_index hart);
 // Masking by priority, which keeps a claimed source completable (pitfall 19).
 void arch_irq_set_masked(uint32_t source, bool masked);
 uint32_t arch_irq_context(struct hart_index hart);
-// Whether this hart takes external interrupts: it has a context, whose threshold reads back as 0, and
-// they are enabled.
+// Whether this hart takes external interrupts: it has a context, whose threshold reads back as 0,
+// and they are enabled.
 bool arch_irq_is_open(void);
 // This hart's interrupt enables (software, timer, external), counters for user mode, PLIC
 // threshold.

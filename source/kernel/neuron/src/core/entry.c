@@ -44,8 +44,8 @@ static void report_fault(struct thread *thread, uint64_t cause, uint64_t address
     struct endpoint *endpoint = process->fault_endpoint;
     uint64_t badge = process->fault_badge;
     lock_release(&process->lock);
-    // No reference: like a handle's, the pointer is good until this hart passes a quiescent point. A
-    // reference would be held across the switch below, as long as this hart idles there.
+    // No reference: like a handle's, the pointer is good until this hart passes a quiescent point.
+    // A reference would be held across the switch below, as long as this hart idles there.
     if (endpoint == NULL) {
         process_kill(process, NX_EXIT_FAULTED);
         return;
