@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 PROMPT = r"nx> "
 # What a terminal would act on instead of showing: the line editor's cursor and erase sequences.
 CONTROL_SEQUENCE = re.compile(r"\x1b\[[0-9;]*[A-Za-z]|\r")
-# What the kernel says when something happens for the first time, in whose place the editor then draws
-# its prompt again; part of a typed line may stand before it.
-KERNEL_LINE = re.compile(r"neuron: (ipi hart\d->hart\d|hart\d tick n=\d+)$")
+# A line of the kernel log may come while somebody types; the editor then draws its prompt again behind it.
+# What was typed so far may stand before it.
+LOG_LINE = re.compile(r"(neuron|init|uartd|virtioblkd|pkgfs): ")
 COMMAND_SECONDS = 20
 QUIET_SECONDS = 0.2
 UP = "\x1b[A"
@@ -89,7 +89,7 @@ class Session:
         self.child.send(keys + "\r")
         # The editor may draw its prompt again while keys arrive; a new one follows a line end.
         lines: list[str] = []
-        while all(KERNEL_LINE.search(line) for line in lines):
+        while all(LOG_LINE.search(line) for line in lines):
             text = self.wait_for(r"\n(?:\x1b\[[0-9;]*[A-Za-z]|\r)*" + PROMPT, f"the prompt after: {keys!r}")
             lines += text.split("\n")
         return "\n".join(lines)
