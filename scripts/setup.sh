@@ -13,12 +13,12 @@ build_packages='meson ninja-build pkgconf gcc g++ libc6-dev python3
     qemu-system-misc qemu-system-data opensbi device-tree-compiler
     capnproto libcapnp-dev libcmocka-dev libfdt-dev erofs-utils cpio'
 test_packages='python3-pexpect'
-dev_packages='gdb-multiarch clang clang-format clang-tidy libclang-rt-dev shellcheck'
+dev_packages='gdb-multiarch clang clang-format clang-tidy libclang-rt-dev shellcheck spin'
 
 build_tools='meson ninja pkg-config gcc g++ python3 riscv64-unknown-elf-gcc riscv64-unknown-elf-ld
     qemu-system-riscv64 dtc fdtput capnp mkfs.erofs cpio'
 test_tools=
-dev_tools='gdb-multiarch clang clang-format clang-tidy shellcheck'
+dev_tools='gdb-multiarch clang clang-format clang-tidy shellcheck spin'
 
 say() {
     echo "setup: $*" >&2
