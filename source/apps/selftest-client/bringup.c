@@ -4,9 +4,10 @@
 #include "nexus/log.h"
 #include "selftest.h"
 
-#define UART_DEADLINE (2 * NX_SECOND)
+#define UART_DEADLINE (20 * NX_SECOND)
 #define SLEEP_TIME    (20 * NX_MILLISECOND)
-#define SLEEP_LATEST  (2 * NX_SECOND) // a sleep that ends later than this was not woken by its timer
+#define SLEEP_LATEST                                                                               \
+    (20 * NX_SECOND) // a sleep that ends later than this was not woken by its timer
 
 // ---- UART ---------------------------------------------------------------------------------------
 

@@ -17,6 +17,7 @@ struct fpu_team {
     atomic_uint runner;  // who made the last check, by seed
     atomic_uint unready; // workers that have not done enough
     atomic_bool stop;
+    uint64_t deadline; // constant; the workers end by themselves then
 };
 
 struct fpu_worker {
@@ -116,7 +117,9 @@ static void fpu_thread(void *argument)
     bool yielded = false;
     bool ready = false;
 
-    while (!atomic_load_explicit(&team->stop, memory_order_relaxed)) {
+    // Without preemption, the one that would stop them never runs.
+    while (!atomic_load_explicit(&team->stop, memory_order_relaxed) &&
+           nx_clock_now() < team->deadline) {
         if (!fpu_round(worker, yielded)) {
             atomic_store_explicit(&worker->broken, true, memory_order_relaxed);
             atomic_store_explicit(&team->stop, true, memory_order_relaxed);
@@ -160,7 +163,7 @@ static enum test_outcome team_did_enough(struct test_report *report, uint64_t ha
 
 static enum test_outcome fpu_on_hart(struct test_report *report, uint64_t hart)
 {
-    struct fpu_team team = {.unready = FPU_THREADS};
+    struct fpu_team team = {.unready = FPU_THREADS, .deadline = nx_deadline_after(FPU_DEADLINE)};
     struct fpu_worker workers[FPU_THREADS] = {0};
     struct nx_thread_options options = {.affinity = 1ull << hart, .class = -1};
     enum nx_status status = NX_OK;

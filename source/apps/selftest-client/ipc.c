@@ -4,7 +4,7 @@
 #include "child.h"
 #include "selftest.h"
 
-#define SERVER_PATIENCE (5 * NX_SECOND)
+#define SERVER_PATIENCE (20 * NX_SECOND)
 #define SHORT_WAIT      (5 * NX_MILLISECOND)
 #define BADGE           0xbad6eull
 #define BYTE_MASK       0x5au
@@ -146,7 +146,7 @@ static enum test_outcome handle_passing(struct test_report *report, nx_handle en
     EXPECT_OK(report, nx_endpoint_call(endpoint, &message));
     EXPECT(report, NX_INFO_HANDLES(message.info) == 1, "no handle came back");
     nx_handle back = nx_page()->handles[0];
-    EXPECT_OK(report, nx_notification_wait(back, nx_deadline_after(SHORT_WAIT), &bits));
+    EXPECT_OK(report, nx_notification_wait(back, nx_deadline_after(SERVER_PATIENCE), &bits));
     EXPECT(report, bits == HANDLE_BIT, "bits %#llx", (unsigned long long)bits);
     EXPECT_OK(report, nx_handle_close(notification));
     EXPECT_OK(report, nx_notification_signal(back, 1));

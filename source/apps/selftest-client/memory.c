@@ -4,7 +4,7 @@
 #include "nexus/memory.h"
 #include "child.h"
 
-#define FAULT_PATIENCE (2 * NX_SECOND)
+#define FAULT_PATIENCE (20 * NX_SECOND)
 #define EXIT_BIT       1u
 #define KERNEL_ADDRESS 0xffffffc080200000ul // the upper half belongs to the kernel
 

@@ -9,8 +9,8 @@
 #define IPI_DEADLINE  (5 * NX_SECOND)
 #define IPI_ROUNDS    8u
 #define SETTLE_TIME   (1 * NX_MILLISECOND) // lets the other hart fall idle before the next signal
-#define LEDGER_TIME   (1 * NX_SECOND)
-#define WAKE_DEADLINE (2 * NX_SECOND)
+#define LEDGER_TIME   (10 * NX_SECOND)
+#define WAKE_DEADLINE (10 * NX_SECOND)
 
 static uint64_t hart_mask(uint64_t index)
 {
