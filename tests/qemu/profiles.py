@@ -184,7 +184,15 @@ PROFILES = [
         gated_boot,
         options={"KERNEL": str(BUILD / "neuron-release.elf")},
     ),
-    Profile("icount", "two boots, identical logs", same_log_twice, options={"ICOUNT": "1"}, timeout=120),
+    Profile(
+        "icount",
+        "two boots of one hart, identical logs",
+        same_log_twice,
+        Topology(smp=1),
+        {"ICOUNT": "1"},
+        timeout=120,
+    ),
+    Profile("icount-smp4", "four harts counting instructions", gated_boot, options={"ICOUNT": "1"}, timeout=120),
     Profile("uart-off", "a device tree that switches the UART off", uart_switched_off),
     Profile(
         "panic",
