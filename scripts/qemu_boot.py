@@ -14,7 +14,7 @@ BUILD = ROOT / "build"
 RUNNER = ROOT / "scripts" / "run-qemu-rv64.sh"
 
 RUNNER_OPTIONS = (
-    "SMP VIRTIO DISK IMAGE DTB FIRMWARE KERNEL INITRD APPEND MEMORY ICOUNT SERIAL GDB PIDFILE".split()
+    "SMP VIRTIO DISK IMAGE DTB FIRMWARE KERNEL INITRD APPEND MEMORY ICOUNT METER SERIAL GDB PIDFILE".split()
 )
 POLL_SECONDS = 0.05
 # After a panic the machine only halts: this long is left for its report to reach the log.

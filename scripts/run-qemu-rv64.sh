@@ -12,6 +12,7 @@
 #   APPEND=WORDS         boot arguments
 #   MEMORY=SIZE          such as 512M or 1G, at least 32M (256M)
 #   ICOUNT=1             deterministic: virtual time counts instructions, one host thread
+#   METER=OPTIONS        count executed instructions (tools/qemu-meter says the options); with ICOUNT=1
 #   SERIAL=console       console on this terminal, Ctrl-A X leaves (default); a reboot boots again,
 #                        with the other two it ends QEMU
 #         =stdio         plain standard input and output, no QEMU monitor
@@ -110,6 +111,12 @@ case ${ICOUNT:-0} in
     ;;
 *) refuse "ICOUNT=$ICOUNT: use 1 or leave it unset" ;;
 esac
+
+if [ -n "${METER:-}" ]; then
+    [ "${ICOUNT:-0}" = 1 ] || refuse "METER needs ICOUNT=1: it counts where all harts run by turns"
+    need_file 'QEMU plugin' "$build/tools/qemu-meter/meter.so"
+    set -- -plugin "$(escape "$build/tools/qemu-meter/meter.so"),$METER" "$@"
+fi
 
 case ${SERIAL:-console} in
 console) set -- -serial mon:stdio "$@" ;;

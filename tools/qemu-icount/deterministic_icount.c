@@ -10,12 +10,9 @@
 // scheduler let it, at another instruction in each boot. The plugin waits for the disk right after
 // the store that notifies the device: a read takes no virtual time, in every boot the same.
 //
-// It counts guest instructions and reads no clock. QEMU's plugin interface is documented in its
-// docs/devel/tcg-plugins.rst; Debian ships no header for it, hence the declarations. The functions
-// of QEMU itself are no part of that interface, but QEMU exports them to its own modules.
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+// It counts guest instructions and reads no clock. The functions of QEMU itself that it calls are
+// no part of the plugin interface, but QEMU exports them to its own modules.
+#include "plugin_api.h"
 
 // A turn: 10 microseconds of virtual time, short against a timer tick and against every deadline.
 #define TURN_INSTRUCTIONS 10000u
@@ -27,46 +24,13 @@
 #define PAGE_MASK    0xfffu
 #define QUEUE_NOTIFY 0x50u
 
-// Opaque types of QEMU, named differently from QEMU's own.
+// Functions of QEMU itself.
 struct cpu_state;
-struct qemu_plugin_tb;
-struct qemu_plugin_insn;
-struct qemu_plugin_hwaddr;
-struct qemu_info;
-typedef uint64_t qemu_plugin_id_t;
-typedef uint32_t qemu_plugin_meminfo_t;
-typedef void (*translate_callback)(qemu_plugin_id_t plugin, struct qemu_plugin_tb *block);
-typedef void (*execute_callback)(unsigned int hart, void *context);
-typedef void (*memory_callback)(unsigned int hart, qemu_plugin_meminfo_t access, uint64_t address,
-                                void *context);
-
-enum { CALLBACK_READS_NO_REGISTERS = 0 };
-enum { MEMORY_WRITES = 2 };
-
-extern size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *block);
-extern struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *block,
-                                                        size_t index);
-extern void qemu_plugin_register_vcpu_tb_trans_cb(qemu_plugin_id_t plugin, translate_callback call);
-extern void qemu_plugin_register_vcpu_tb_exec_cb(struct qemu_plugin_tb *block,
-                                                 execute_callback call, int flags, void *context);
-extern void qemu_plugin_register_vcpu_mem_cb(struct qemu_plugin_insn *instruction,
-                                             memory_callback call, int flags, int kind,
-                                             void *context);
-extern struct qemu_plugin_hwaddr *qemu_plugin_get_hwaddr(qemu_plugin_meminfo_t access,
-                                                         uint64_t address);
-extern bool qemu_plugin_hwaddr_is_io(const struct qemu_plugin_hwaddr *place);
-extern uint64_t qemu_plugin_hwaddr_phys_addr(const struct qemu_plugin_hwaddr *place);
-
 extern void cpu_exit(struct cpu_state *cpu);
 extern struct cpu_state *qemu_get_cpu(int index);
 extern void qemu_mutex_lock_iothread_impl(const char *file, int line);
 extern void qemu_mutex_unlock_iothread(void);
 extern void bdrv_drain_all(void);
-
-#define EXPORTED __attribute__((visibility("default")))
-EXPORTED extern int qemu_plugin_version;
-EXPORTED int qemu_plugin_install(qemu_plugin_id_t plugin, const struct qemu_info *info, int count,
-                                 char **arguments);
 
 int qemu_plugin_version = 1;
 

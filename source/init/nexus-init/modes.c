@@ -12,8 +12,9 @@
 #define TOKEN_BYTES_MAX  64u
 #define JOBS_MAX         8u
 #define FLUSH_PATIENCE   (5 * NX_SECOND) // for the console to print what it has
-#define EXIT_USAGE       2               // nexus.run is malformed
-#define EXIT_NOT_STARTED 127             // nx itself cannot be started
+#define BENCH_FILE       "bench" // takes the place of the self-test client, with what that is given
+#define EXIT_USAGE       2       // nexus.run is malformed
+#define EXIT_NOT_STARTED 127     // nx itself cannot be started
 #define CONSOLE_BACK_OFF (100 * NX_MILLISECOND)
 
 struct job {
@@ -112,6 +113,17 @@ static void jobs_add(enum program_id program, const char *first, const char *sec
     }
 }
 
+// A boot for one command: `value` holds the words that follow the program's `name`.
+static void run_read(enum program_id program, const char *value, size_t length)
+{
+    mode = MODE_RUN;
+    power_off_at_end = true;
+    jobs_add(program, NULL, NULL, NULL);
+    if (length == 0 || !run_words_decode(value, length, &jobs[0])) {
+        job_count = 0; // modes_begin says so
+    }
+}
+
 // With a token the command's output comes framed, so that whoever reads it gets the exact bytes.
 static void token_read(const char *bootargs)
 {
@@ -130,13 +142,14 @@ void modes_read(const char *bootargs)
     size_t length;
     const char *run = argument_find(bootargs, "nexus.run", &length);
     if (run != NULL) {
-        mode = MODE_RUN;
-        power_off_at_end = true;
         token_read(bootargs);
-        jobs_add(PROGRAM_NX, NULL, NULL, NULL);
-        if (length == 0 || !run_words_decode(run, length, &jobs[0])) {
-            job_count = 0; // modes_begin says so
-        }
+        run_read(PROGRAM_NX, run, length);
+        return;
+    }
+    run = argument_find(bootargs, "nexus.bench", &length);
+    if (run != NULL) {
+        program_set_file(PROGRAM_SELFTEST, BENCH_FILE);
+        run_read(PROGRAM_SELFTEST, run, length);
         return;
     }
     if (argument_is_set(bootargs, "nexus.selftest")) {

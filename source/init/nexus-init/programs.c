@@ -128,6 +128,7 @@ static nx_handle endpoints[PROGRAM_COUNT];                     // of services, f
 static nx_handle registry_handles[PROGRAM_COUNT];              // badged with the client
 static nx_handle client_handles[PROGRAM_COUNT][PROGRAM_COUNT]; // [service][client], on demand
 static const char *service_arguments[PROGRAM_COUNT];           // NULL: none
+static const char *other_files[PROGRAM_COUNT];                 // NULL: what the row says
 
 const struct program_row *program_row(enum program_id id)
 {
@@ -283,6 +284,11 @@ void program_set_argument(enum program_id service, const char *word)
     service_arguments[service] = word;
 }
 
+void program_set_file(enum program_id id, const char *file)
+{
+    other_files[id] = file;
+}
+
 enum nx_status program_spawn(enum program_id id, const char *const *arguments,
                              uint32_t argument_count, nx_handle exit_notification,
                              nx_handle fault_endpoint, struct nx_child *child)
@@ -296,7 +302,8 @@ enum nx_status program_spawn(enum program_id id, const char *const *arguments,
         .devicetree_offset = nx_start()->devicetree_offset,
     };
     struct nx_grant grants[PROGRAM_GRANTS_MAX];
-    const char *words[PROGRAM_ARGUMENTS_MAX + 1] = {row->file};
+    const char *file = other_files[id] != NULL ? other_files[id] : row->file;
+    const char *words[PROGRAM_ARGUMENTS_MAX + 1] = {file};
     if (argument_count > PROGRAM_ARGUMENTS_MAX) {
         return NX_ERR_TOO_LARGE;
     }
@@ -308,7 +315,7 @@ enum nx_status program_spawn(enum program_id id, const char *const *arguments,
         words[i + 1] = arguments[i];
     }
     struct nx_spawn_options options = {
-        .name = row->file,
+        .name = file,
         .arguments = words,
         .argument_count = argument_count + 1,
         .grants = grants,
@@ -319,7 +326,7 @@ enum nx_status program_spawn(enum program_id id, const char *const *arguments,
         .exit_bits = PROGRAM_BIT(id),
         .fault_endpoint = fault_endpoint,
     };
-    enum nx_status status = archive_program(row->file, &options.image);
+    enum nx_status status = archive_program(file, &options.image);
     if (status == NX_OK) {
         status = grants_resolve(id, &facts, grants, &options.grant_count);
     }

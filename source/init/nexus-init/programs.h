@@ -76,6 +76,9 @@ NX_MUST_CHECK enum nx_status program_client_handle(enum program_id service, enum
 // One word that every process of a service gets as its argument from now on. `word` stays valid.
 void program_set_argument(enum program_id service, const char *word);
 
+// Takes another program of the boot archive from now on. `file` stays valid.
+void program_set_file(enum program_id id, const char *file);
+
 // Starts a process of the program with what its row says. `arguments` follow the program's name.
 NX_MUST_CHECK enum nx_status program_spawn(enum program_id id, const char *const *arguments,
                                            uint32_t argument_count, nx_handle exit_notification,

@@ -2,6 +2,7 @@
 // Mounting: what must be read before pkg:// is said to be there.
 #include "mount.h"
 #include "nexus/log.h"
+#include "nexus/mark.h"
 #include "nexus/process.h"
 
 static enum nx_status root_list(const struct erofs *fs)
@@ -59,6 +60,7 @@ enum nx_status mount_open(struct mount *mount)
                refusal, nx_status_text(status));
         return status;
     }
+    NX_MARK(NX_MARK_MOUNTED);
     nx_log("pkgfs: mounted from %s ro", mount->image.source == PACKAGE_FS_SOURCE_VIRTIO_BLK
                                             ? "virtio-blk"
                                             : "in-memory fixtures");

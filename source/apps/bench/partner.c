@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+// The other process of a subject: how it is started, and what it does in each role.
+#include "bench.h"
+#include <stdlib.h>
+
+#define BENCH_PATH     "pkg://bin/bench"
+#define PARTNER_BUDGET 256u // pages
+#define HANDLES_KEPT   64u  // that the taker closes in one go, between counted rounds
+#define GRANTS_MAX     3u
+
+// ---- Starting and ending ------------------------------------------------------------------------
+
+static enum nx_status partner_spawn(struct partner *partner, const struct partner_options *options)
+{
+    const char *const words[] = {"bench", "--partner", options->role};
+    const struct nx_grant grants[GRANTS_MAX] = {
+        {PARTNER_ENDPOINT, partner->endpoint, NX_RIGHT_RECEIVE},
+        {PARTNER_NOTIFICATION, partner->notification, NX_RIGHT_WAIT},
+        {PARTNER_MEMORY, options->memory, NX_RIGHT_READ | NX_RIGHT_WRITE},
+    };
+    const struct nx_spawn_options spawn = {
+        .name = "bench-partner",
+        .arguments = words,
+        .argument_count = 3,
+        .grants = grants,
+        .grant_count = options->memory != NX_HANDLE_NONE ? GRANTS_MAX : GRANTS_MAX - 1,
+        .budget_pages = PARTNER_BUDGET,
+        .highest_class = options->class,
+        .affinity = options->harts,
+    };
+    return nx_spawn_package(BENCH_PATH, &spawn, &partner->child);
+}
+
+enum nx_status partner_start(struct partner *partner, const struct partner_options *options)
+{
+    *partner = (struct partner){0};
+    enum nx_status status = nx_endpoint_create(&partner->endpoint);
+    if (status == NX_OK) {
+        status = nx_notification_create(&partner->notification);
+    }
+    if (status == NX_OK) {
+        status = partner_spawn(partner, options);
+    }
+    if (status == NX_OK) {
+        nx_sleep(SETTLE_TIME);
+    } else {
+        nx_handle_drop(partner->endpoint);
+        nx_handle_drop(partner->notification);
+    }
+    return status;
+}
+
+bool partner_end(struct partner *partner)
+{
+    struct nx_process_facts facts;
+    int64_t exit_status;
+    bool lived = nx_process_info(partner->child.process, &facts) == NX_OK &&
+                 facts.state == NX_PROCESS_ALIVE &&
+                 nx_process_kill(partner->child.process, NX_EXIT_KILLED) == NX_OK;
+    lived = nx_child_wait(&partner->child, NX_DEADLINE_NEVER, &exit_status) == NX_OK && lived;
+    nx_child_close(&partner->child);
+    nx_handle_drop(partner->endpoint);
+    nx_handle_drop(partner->notification);
+    return lived || bench_fail("the partner ended by itself");
+}
+
+// ---- Roles --------------------------------------------------------------------------------------
+
+// Answers each message with its own words, and as many of its bytes.
+static void role_echo(void)
+{
+    nx_handle endpoint = nx_start_handle(PARTNER_ENDPOINT);
+    struct nx_message message;
+    enum nx_status status = nx_endpoint_receive(endpoint, NX_DEADLINE_NEVER, &message);
+    while (status == NX_OK) {
+        status = nx_endpoint_reply_receive(endpoint, &message);
+    }
+}
+
+// The same, and computes with floating-point registers in each round.
+static void role_fpu(void)
+{
+    nx_handle endpoint = nx_start_handle(PARTNER_ENDPOINT);
+    struct nx_message message;
+    double sum = 0;
+    enum nx_status status = nx_endpoint_receive(endpoint, NX_DEADLINE_NEVER, &message);
+    while (status == NX_OK) {
+        sum += 0.5;
+        __asm__ volatile("" : "+f"(sum));
+        status = nx_endpoint_reply_receive(endpoint, &message);
+    }
+}
+
+// Takes a handle in each message and drops them when it has many: one round in HANDLES_KEPT.
+static void role_take(void)
+{
+    nx_handle endpoint = nx_start_handle(PARTNER_ENDPOINT);
+    nx_handle kept[HANDLES_KEPT];
+    uint32_t count = 0;
+    struct nx_message message;
+    enum nx_status status = nx_endpoint_receive(endpoint, NX_DEADLINE_NEVER, &message);
+    while (status == NX_OK) {
+        kept[count++] = nx_page()->handles[0];
+        if (count == HANDLES_KEPT) {
+            while (count > 0) {
+                nx_handle_drop(kept[--count]);
+            }
+        }
+        message.info = 0;
+        status = nx_endpoint_reply_receive(endpoint, &message);
+    }
+}
+
+static void role_yield(void)
+{
+    while (nx_thread_yield(NX_HART_ANY) == NX_OK) {
+    }
+}
+
+static void role_wait(void)
+{
+    nx_handle notification = nx_start_handle(PARTNER_NOTIFICATION);
+    uint64_t bits;
+    while (nx_notification_wait(notification, NX_DEADLINE_NEVER, &bits) == NX_OK) {
+        NX_MARK(NX_MARK_STOP);
+    }
+}
+
+static const struct {
+    const char *name;
+    void (*run)(void);
+} roles[] = {
+    {"echo", role_echo},   {"fpu", role_fpu},   {"take", role_take},
+    {"yield", role_yield}, {"wait", role_wait},
+};
+
+int partner_main(const char *role)
+{
+    for (size_t i = 0; i < sizeof(roles) / sizeof(roles[0]); i++) {
+        if (strcmp(roles[i].name, role) == 0) {
+            roles[i].run();
+        }
+    }
+    return EXIT_FAILURE;
+}
