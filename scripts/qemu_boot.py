@@ -42,10 +42,10 @@ class Boot:
     """A running QEMU; as a context manager it is certain to be gone afterwards.
 
     `options` are the environment variables of scripts/run-qemu-rv64.sh, and the only ones it sees:
-    a test owns its topology whatever the caller has exported.
+    a test owns its topology whatever the caller has exported. `arguments` go to QEMU.
     """
 
-    def __init__(self, log: Path, options: dict[str, str]) -> None:
+    def __init__(self, log: Path, options: dict[str, str], arguments: tuple[str, ...] = ()) -> None:
         log.parent.mkdir(parents=True, exist_ok=True)
         log.write_bytes(b"")
         self.log = log
@@ -54,7 +54,7 @@ class Boot:
         environment = runner_environment(options | {"SERIAL": f"file:{log}"})
         with self.errors.open("wb") as errors:
             self.process = subprocess.Popen(
-                [str(RUNNER)],
+                [str(RUNNER), *arguments],
                 env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=errors,
