@@ -268,11 +268,11 @@ class FileGenerator : private Declarations {
              << declare(n + "_init_" + member, place) << "(\n    const struct " << n
              << "_builder *builder, struct " << target << "_builder *out)\n{\n"
              << "    out->message = builder->message;\n"
-             << returning(select, "capnp_build_struct(builder->message, " +
-                                      pointer_word(owner, slot.getOffset()) + ", " +
-                                      std::to_string(shape.getDataWordCount()) + ", " +
-                                      std::to_string(shape.getPointerCount()) + ", &out->words)")
-             << "}\n";
+             << "    enum nx_status status = capnp_place_struct(builder->message, "
+             << pointer_word(owner, slot.getOffset()) << ", " << shape.getDataWordCount() << ", "
+             << shape.getPointerCount() << ", &out->words);\n"
+             << "    if (status == NX_OK) {\n        " << target << "_clear(out->words);\n    "
+             << select << "    }\n    return status;\n}\n";
     }
 
     void write_list_init(Node::Reader owner, const string &place, Field::Slot::Reader slot,

@@ -293,6 +293,23 @@ class Declarations {
         body << "};\n";
     }
 
+    // How the words of a fresh struct become zero: one by one, so that the compiler can drop those
+    // that a field's own store follows, unless they are many.
+    void write_clear(const string &name, const string &place, unsigned words)
+    {
+        constexpr unsigned most_stores = 32;
+        body << "\nCAPNP_INLINE void " << declare(name + "_clear", place)
+             << "(uint64_t *words)\n{\n";
+        if (words == 0)
+            body << "    (void)words;\n";
+        else if (words > most_stores)
+            body << "    memset(words, 0, " << words << " * CAPNP_WORD_BYTES);\n";
+        else
+            for (unsigned word = 0; word < words; word++)
+                body << "    words[" << word << "] = 0;\n";
+        body << "}\n";
+    }
+
     // The types of a struct, and how to get at one: as a message's root, or as a list's element.
     void write_types(Node::Reader node)
     {
@@ -309,8 +326,9 @@ class Declarations {
         body << "\nstruct " << n << "_reader {\n    struct capnp_struct fields;\n};\n";
         body << "\nstruct " << n << "_builder {\n    struct capnp_builder *message;\n"
              << "    uint64_t *words;\n};\n";
+        write_clear(n, place, shape.getDataWordCount() + shape.getPointerCount());
         body << "\n// Reads the message whose root this is. `message` must outlive the reader.\n"
-             << "static inline NX_MUST_CHECK enum nx_status " << n << "_decode(\n"
+             << "CAPNP_INLINE NX_MUST_CHECK enum nx_status " << n << "_decode(\n"
              << "    const void *bytes, size_t length, struct capnp_reader *message, struct " << n
              << "_reader *out)\n{\n"
              << "    enum nx_status status = capnp_reader_init(message, bytes, length);\n"
@@ -320,14 +338,16 @@ class Declarations {
              << "_reader *out)\n{\n"
              << "    return capnp_list_struct(list, index, &out->fields);\n}\n";
         body << "\n// Starts a message in `buffer` whose root this is.\n"
-             << "static inline NX_MUST_CHECK enum nx_status " << n << "_begin(\n"
+             << "CAPNP_INLINE NX_MUST_CHECK enum nx_status " << n << "_begin(\n"
              << "    struct capnp_builder *message, void *buffer, size_t size, struct " << n
              << "_builder *out)\n{\n"
              << "    enum nx_status status = capnp_builder_init(message, buffer, size);\n"
              << "    if (status != NX_OK)\n        return status;\n"
              << "    out->message = message;\n"
-             << "    return capnp_build_struct(message, message->words, " << size
-             << ", &out->words);\n}\n";
+             << "    status = capnp_place_struct(message, message->words, " << size
+             << ", &out->words);\n"
+             << "    if (status == NX_OK)\n        " << n << "_clear(out->words);\n"
+             << "    return status;\n}\n";
         body << "\nstatic inline NX_MUST_CHECK enum nx_status " << n << "_builder_at(\n"
              << "    const struct capnp_list_builder *list, uint32_t index, struct " << n
              << "_builder *out)\n{\n    out->message = list->message;\n"

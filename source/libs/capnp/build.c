@@ -30,9 +30,12 @@ static enum nx_status build_bytes(struct capnp_builder *builder, uint64_t *point
     if (length > CAPNP_LIST_COUNT_MAX - padding)
         return NX_ERR_TOO_LARGE;
     uint32_t total = length + padding;
-    uint64_t *start = capnp_builder_take(builder, list_words(CAPNP_ELEMENT_1_BYTE, total));
+    uint32_t words = list_words(CAPNP_ELEMENT_1_BYTE, total);
+    uint64_t *start = capnp_builder_claim(builder, words);
     if (start == NULL)
         return NX_ERR_NO_MEMORY;
+    if (words != 0)
+        start[words - 1] = 0; // the bytes after the last one
     if (length != 0)
         memcpy(start, bytes, length);
     *pointer = capnp_pointer_to(pointer, start, CAPNP_POINTER_LIST) |

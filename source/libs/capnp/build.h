@@ -37,8 +37,8 @@ struct capnp_list_builder {
 // Starts a message in `size` bytes at `buffer`, which must be 8-byte aligned
 // (NX_ERR_INVALID_ARGUMENT) and stays owned by the caller. NX_ERR_NO_MEMORY: no room for the root
 // pointer.
-static inline NX_MUST_CHECK enum nx_status capnp_builder_init(struct capnp_builder *builder,
-                                                              void *buffer, size_t size)
+CAPNP_INLINE NX_MUST_CHECK enum nx_status capnp_builder_init(struct capnp_builder *builder,
+                                                             void *buffer, size_t size)
 {
     if (buffer == NULL || (uintptr_t)buffer % CAPNP_WORD_BYTES != 0)
         return NX_ERR_INVALID_ARGUMENT;
@@ -86,25 +86,35 @@ static inline uint64_t capnp_pointer_to(const uint64_t *pointer, const uint64_t 
     return (uint64_t)(uint32_t)(distance << 2) | (uint64_t)kind;
 }
 
-// Takes `count` zeroed words; NULL when the buffer is full.
-static inline uint64_t *capnp_builder_take(struct capnp_builder *builder, uint32_t count)
+// Takes `count` words, which hold what the buffer held: who takes them writes all of them. NULL
+// when the buffer is full.
+CAPNP_INLINE uint64_t *capnp_builder_claim(struct capnp_builder *builder, uint32_t count)
 {
     if (count > builder->capacity - builder->used)
         return NULL;
     uint64_t *start = builder->words + builder->used;
     builder->used += count;
-    memset(start, 0, (size_t)count * CAPNP_WORD_BYTES);
+    return start;
+}
+
+// Takes `count` zeroed words; NULL when the buffer is full.
+static inline uint64_t *capnp_builder_take(struct capnp_builder *builder, uint32_t count)
+{
+    uint64_t *start = capnp_builder_claim(builder, count);
+    if (start != NULL)
+        memset(start, 0, (size_t)count * CAPNP_WORD_BYTES);
     return start;
 }
 
 // Makes `pointer`, a word of the message, lead to a fresh struct, whose data section starts at *out
-// and whose pointer section starts data_words later.
-static inline NX_MUST_CHECK enum nx_status
-capnp_build_struct(struct capnp_builder *builder, uint64_t *pointer, uint16_t data_words,
-                   uint16_t pointer_count, uint64_t **out)
+// and whose pointer section starts data_words later. It is not zeroed: the generated code that
+// calls this clears it next, by stores that the compiler drops where a field's own store follows.
+CAPNP_INLINE NX_MUST_CHECK enum nx_status capnp_place_struct(struct capnp_builder *builder,
+                                                             uint64_t *pointer, uint16_t data_words,
+                                                             uint16_t pointer_count, uint64_t **out)
 {
     uint32_t size = (uint32_t)data_words + pointer_count;
-    uint64_t *start = capnp_builder_take(builder, size);
+    uint64_t *start = capnp_builder_claim(builder, size);
     if (start == NULL)
         return NX_ERR_NO_MEMORY;
     // A struct of no words points at itself: a distance of 0 would make the pointer null.

@@ -61,8 +61,8 @@ struct capnp_list {
 // Starts reading the message of `length` bytes at `bytes`, which must be 8-byte aligned
 // (NX_ERR_INVALID_ARGUMENT). NX_ERR_TRUNCATED: no root pointer, or not whole words.
 // NX_ERR_TOO_LARGE: more than 2^29 bytes.
-static inline NX_MUST_CHECK enum nx_status capnp_reader_init(struct capnp_reader *reader,
-                                                             const void *bytes, size_t length)
+CAPNP_INLINE NX_MUST_CHECK enum nx_status capnp_reader_init(struct capnp_reader *reader,
+                                                            const void *bytes, size_t length)
 {
     if (bytes == NULL || (uintptr_t)bytes % CAPNP_WORD_BYTES != 0)
         return NX_ERR_INVALID_ARGUMENT;
@@ -112,9 +112,9 @@ static inline enum nx_status capnp_wrong_kind(uint64_t pointer)
 
 // Where the object of `size` words that `pointer` leads to starts, in words from the message's
 // start; the object is within the message and paid for.
-static inline NX_MUST_CHECK enum nx_status capnp_follow(struct capnp_reader *message,
-                                                        const uint64_t *pointer, uint64_t word,
-                                                        uint32_t size, const uint64_t **out)
+CAPNP_INLINE NX_MUST_CHECK enum nx_status capnp_follow(struct capnp_reader *message,
+                                                       const uint64_t *pointer, uint64_t word,
+                                                       uint32_t size, const uint64_t **out)
 {
     int64_t start = (pointer - message->words) + 1 + ((int32_t)(uint32_t)word >> 2);
     if (start < 0 || start + (int64_t)size > (int64_t)message->word_count)
@@ -127,10 +127,10 @@ static inline NX_MUST_CHECK enum nx_status capnp_follow(struct capnp_reader *mes
 }
 
 // Reads the struct at `pointer`, a word of the message. A null pointer is the struct of defaults.
-static inline NX_MUST_CHECK enum nx_status capnp_struct_at(struct capnp_reader *message,
-                                                           const uint64_t *pointer,
-                                                           uint16_t depth_left,
-                                                           struct capnp_struct *out)
+CAPNP_INLINE NX_MUST_CHECK enum nx_status capnp_struct_at(struct capnp_reader *message,
+                                                          const uint64_t *pointer,
+                                                          uint16_t depth_left,
+                                                          struct capnp_struct *out)
 {
     uint64_t word = *pointer;
     if (word == 0) {
@@ -159,8 +159,8 @@ static inline NX_MUST_CHECK enum nx_status capnp_struct_at(struct capnp_reader *
 }
 
 // Reads the root struct.
-static inline NX_MUST_CHECK enum nx_status capnp_root(struct capnp_reader *message,
-                                                      struct capnp_struct *out)
+CAPNP_INLINE NX_MUST_CHECK enum nx_status capnp_root(struct capnp_reader *message,
+                                                     struct capnp_struct *out)
 {
     return capnp_struct_at(message, message->words, CAPNP_DEPTH_LIMIT, out);
 }

@@ -17,6 +17,10 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "loads and stores do n
 
 #define CAPNP_WORD_BYTES 8U
 
+// What a message's fixed parts are made of. Sizes and offsets are constants of the schema: inlined,
+// a struct is built by stores and read by loads, with one check for all of its bounds.
+#define CAPNP_INLINE static inline __attribute__((always_inline))
+
 // The low two bits of a pointer.
 enum capnp_pointer_kind {
     CAPNP_POINTER_STRUCT = 0,

@@ -88,19 +88,6 @@ enum nx_status nx_server_run(const struct nx_server *server)
 
 // ---- Calling ------------------------------------------------------------------------------------
 
-enum nx_status nx_service_call(nx_handle endpoint, size_t bytes, nx_handle handle,
-                               struct nx_message *reply, struct nx_retry *retry)
-{
-    nx_page()->handles[0] = handle;
-    *reply = (struct nx_message){.info = NX_INFO(bytes, handle != NX_HANDLE_NONE)};
-    enum nx_status status = nx_endpoint_call(endpoint, reply);
-    retry->interrupted = status == NX_ERR_PEER_CLOSED;
-    if (status != NX_OK) {
-        return status;
-    }
-    return (enum nx_status)reply->words[0];
-}
-
 bool nx_retry_again(struct nx_retry *retry)
 {
     if (!retry->interrupted || retry->attempts >= RETRY_ATTEMPTS) {
@@ -113,8 +100,23 @@ bool nx_retry_again(struct nx_retry *retry)
 }
 
 // Endpoints that were looked up; kept for the program's life.
-static struct nx_mutex endpoint_lock;                  // guards endpoint_cache
-static nx_handle endpoint_cache[NX_START_HANDLES_MAX]; // by start id
+static struct nx_mutex endpoint_lock;                          // of who fills endpoint_cache
+static _Atomic nx_handle endpoint_cache[NX_START_HANDLES_MAX]; // by start id; set once
+
+static enum nx_status endpoint_look_up(enum nx_start_id id, const char *name, nx_handle *endpoint)
+{
+    nx_mutex_lock(&endpoint_lock);
+    enum nx_status status = NX_OK;
+    *endpoint = atomic_load_explicit(&endpoint_cache[id], memory_order_relaxed);
+    if (*endpoint == NX_HANDLE_NONE) {
+        status = nx_registry_lookup(name, endpoint);
+    }
+    if (status == NX_OK) {
+        atomic_store_explicit(&endpoint_cache[id], *endpoint, memory_order_relaxed);
+    }
+    nx_mutex_unlock(&endpoint_lock);
+    return status;
+}
 
 enum nx_status nx_service_endpoint(enum nx_start_id id, const char *name, nx_handle *endpoint)
 {
@@ -125,12 +127,7 @@ enum nx_status nx_service_endpoint(enum nx_start_id id, const char *name, nx_han
     if ((size_t)id >= sizeof(endpoint_cache) / sizeof(endpoint_cache[0])) {
         return NX_ERR_OUT_OF_RANGE;
     }
-    nx_mutex_lock(&endpoint_lock);
-    enum nx_status status = NX_OK;
-    if (endpoint_cache[id] == NX_HANDLE_NONE) {
-        status = nx_registry_lookup(name, &endpoint_cache[id]);
-    }
-    *endpoint = endpoint_cache[id];
-    nx_mutex_unlock(&endpoint_lock);
-    return status;
+    // Relaxed: a handle is a number, and what it names is the kernel's.
+    *endpoint = atomic_load_explicit(&endpoint_cache[id], memory_order_relaxed);
+    return *endpoint != NX_HANDLE_NONE ? NX_OK : endpoint_look_up(id, name, endpoint);
 }

@@ -19,6 +19,7 @@ extern char __tls_main[]; // user.ld
 _Thread_local struct nx_message_page *nx_thread_page;
 
 static struct nx_start_info start_info;
+static nx_handle handles_by_id[NX_START_HANDLES_MAX]; // constant after the start, like the rest
 static char argument_text[ARGUMENT_BYTES_MAX + 1];
 static char *argument_pointers[ARGUMENTS_MAX + 1];
 
@@ -29,12 +30,19 @@ const struct nx_start_info *nx_start(void)
 
 nx_handle nx_start_handle(enum nx_start_id id)
 {
-    for (uint32_t i = 0; i < start_info.handle_count; i++) {
-        if (start_info.handles[i].id == (uint32_t)id) {
-            return start_info.handles[i].handle;
+    return (uint32_t)id < NX_START_HANDLES_MAX ? handles_by_id[id] : NX_HANDLE_NONE;
+}
+
+// Ids beyond the table are none that this library knows. Of two handles with one id the first
+// counts.
+static void handles_sort(void)
+{
+    for (uint32_t i = start_info.handle_count; i-- > 0;) {
+        const struct nx_start_handle *given = &start_info.handles[i];
+        if (given->id < NX_START_HANDLES_MAX) {
+            handles_by_id[given->id] = given->handle;
         }
     }
-    return NX_HANDLE_NONE;
 }
 
 // Splits the NUL-terminated strings; returns how many there are.
@@ -60,6 +68,7 @@ static int start_record_copy(const struct nx_message_page *page)
     if (start_info.handle_count > NX_START_HANDLES_MAX) {
         start_info.handle_count = NX_START_HANDLES_MAX;
     }
+    handles_sort();
     uint32_t bytes = start_info.argument_bytes;
     if (bytes > ARGUMENT_BYTES_MAX) {
         bytes = ARGUMENT_BYTES_MAX;

@@ -82,8 +82,20 @@ struct nx_retry {
 
 // Sends `bytes` of page data and, unless NX_HANDLE_NONE, `handle`. Returns the transport's failure,
 // else the answer's word 0; reply->info then says what the page holds.
-NX_MUST_CHECK enum nx_status nx_service_call(nx_handle endpoint, size_t bytes, nx_handle handle,
-                                             struct nx_message *reply, struct nx_retry *retry);
+// Inline, so that the message stays in registers.
+NX_MUST_CHECK NX_INLINE enum nx_status nx_service_call(nx_handle endpoint, size_t bytes,
+                                                       nx_handle handle, struct nx_message *reply,
+                                                       struct nx_retry *retry)
+{
+    struct nx_message message = {.info = NX_INFO(bytes, handle != NX_HANDLE_NONE)};
+    if (handle != NX_HANDLE_NONE) {
+        nx_page()->handles[0] = handle;
+    }
+    enum nx_status status = nx_endpoint_call(endpoint, &message);
+    retry->interrupted = status == NX_ERR_PEER_CLOSED;
+    *reply = message;
+    return status != NX_OK ? status : (enum nx_status)message.words[0];
+}
 
 // Whether to call again; waits first, longer each time. Gives up after about ten seconds. A service
 // that nexus-init has declared down answers at once and is not waited for.
