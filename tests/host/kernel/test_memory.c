@@ -351,10 +351,10 @@ static void test_populating_and_unmapping_go_in_bounded_steps(void **state)
     while (!done) {
         uint64_t before = cursor;
         assert_int_equal(address_space_populate_some(space, BASE, &cursor, &done), NX_OK);
-        assert_true(cursor - before <= 8 * NX_PAGE_SIZE);
+        assert_true(cursor - before <= 16 * NX_PAGE_SIZE);
         steps++;
     }
-    assert_true(steps >= pages / 8);
+    assert_true(steps >= pages / 16);
     assert_int_equal(memory->committed, pages * NX_PAGE_SIZE);
     assert_int_equal(address_space_populate_some(space, BASE + 4096, &cursor, &done),
                      NX_ERR_NOT_FOUND);
@@ -444,6 +444,155 @@ static void test_no_hart_reads_a_page_after_its_unmapping_returned(void **state)
     kernel_run(4, unmap_under_readers, NULL);
 }
 
+#define OTHER_HART 1u
+
+static struct {
+    nx_handle go;
+    nx_handle waits;
+    uint64_t address;
+    _Atomic bool gone;
+} idler;
+
+// Reads on another hart, so that it caches the translation, waits there, and reads again.
+static void read_wait_read(void *argument)
+{
+    (void)argument;
+    CHECK_EQUAL(user_load(idler.address), 42);
+    CHECK_EQUAL(user_hart(), OTHER_HART);
+    CHECK_EQUAL(user_signal(idler.waits, 1), NX_OK);
+    CHECK_EQUAL(user_wait(idler.go, NX_DEADLINE_NEVER), 1);
+    CHECK(atomic_load(&idler.gone));
+    (void)user_load(idler.address);
+    CHECK(false); // what was unmapped was read
+}
+
+static void unmap_beside_an_idle_hart(void *argument)
+{
+    (void)argument;
+    CHECK_EQUAL(USER_SYSCALL(NX_SYS_THREAD_CONTROL, 0, NX_THREAD_SET_AFFINITY, 1).status, NX_OK);
+    for (uint32_t round = 0; round < 20; round++) {
+        nx_handle child = user_process(100);
+        nx_handle memory = user_memory(NX_PAGE_SIZE);
+        uint64_t mine = map(0, memory, 1, RW);
+        nx_handle supervisor = user_endpoint();
+        nx_handle thread;
+        user_store(mine, 42);
+        idler.go = user_notification();
+        idler.waits = user_notification();
+        idler.address = map(child, memory, 1, NX_PROT_READ);
+        atomic_store(&idler.gone, false);
+        nx_handle mine_go = idler.go;
+        nx_handle mine_waits = idler.waits;
+        idler.go = user_grant(child, mine_go, NX_RIGHT_WAIT);
+        idler.waits = user_grant(child, mine_waits, NX_RIGHT_SIGNAL);
+        CHECK_EQUAL(USER_SYSCALL(NX_SYS_PROCESS_BIND, child, 0, 0, supervisor).status, NX_OK);
+        CHECK_EQUAL(user_thread_new(child, read_wait_read, NULL, &thread), NX_OK);
+        CHECK_EQUAL(
+            USER_SYSCALL(NX_SYS_THREAD_CONTROL, thread, NX_THREAD_SET_AFFINITY, 1u << OTHER_HART)
+                .status,
+            NX_OK);
+        CHECK_EQUAL(USER_SYSCALL(NX_SYS_THREAD_START, thread).status, NX_OK);
+        CHECK_EQUAL(user_wait(mine_waits, NX_DEADLINE_NEVER), 1);
+        while (atomic_load(&harts[OTHER_HART].space) != NULL)
+            user_pause();
+        uint64_t flushes = fake_remote_flushes();
+        CHECK_EQUAL(USER_SYSCALL(NX_SYS_MEMORY_UNMAP, child, idler.address).status, NX_OK);
+        CHECK_EQUAL(fake_remote_flushes(), flushes);
+        atomic_store(&idler.gone, true);
+        CHECK_EQUAL(user_signal(mine_go, 1), NX_OK);
+        struct user_result fault = user_receive(supervisor, NX_DEADLINE_NEVER);
+        CHECK_EQUAL(fault.value[NX_FAULT_ADDRESS], idler.address);
+        CHECK_EQUAL(USER_SYSCALL(NX_SYS_REPLY_SAVE, 0).status, NX_OK);
+        CHECK_EQUAL(user_kill(child), NX_OK);
+        CHECK_EQUAL(USER_SYSCALL(NX_SYS_MEMORY_UNMAP, 0, mine).status, NX_OK);
+        const nx_handle closed[] = {thread, child, memory, supervisor, mine_go, mine_waits};
+        for (uint32_t i = 0; i < 6; i++)
+            CHECK_EQUAL(user_close(closed[i]), NX_OK);
+    }
+}
+
+static void test_an_idle_hart_is_left_alone_and_forgets_the_page_when_it_comes_back(void **state)
+{
+    (void)state;
+    kernel_run(2, unmap_beside_an_idle_hart, NULL);
+}
+
+static void test_memory_touched_in_order_is_committed_ahead_within_bounds(void **state)
+{
+    (void)state;
+    struct memory *memory;
+    struct address_space *space = &process->space;
+    const uint64_t pages = 600; // more than one table of leaves
+    uint64_t ahead = 0;
+    uint32_t faults = 0;
+    paddr_t frame;
+    uint32_t prot;
+    assert_int_equal(memory_create_paged(process, pages * NX_PAGE_SIZE, &memory), NX_OK);
+    assert_int_equal(map_at(memory, 0, pages * NX_PAGE_SIZE, RW, BASE), NX_OK);
+    // Here and there: nothing but what is touched.
+    for (uint64_t i = 0; i < 5; i++)
+        assert_int_equal(
+            address_space_resolve_fault(space, ARCH_FAULT_WRITE, BASE + (590 - 9 * i) * 4096),
+            NX_OK);
+    assert_int_equal(memory->committed, 5 * NX_PAGE_SIZE);
+    for (uint64_t i = 0; i < 500; i++) {
+        if (arch_space_query(&space->arch, vaddr(BASE + i * NX_PAGE_SIZE), &frame, &prot))
+            continue;
+        assert_int_equal(
+            address_space_resolve_fault(space, ARCH_FAULT_WRITE, BASE + i * NX_PAGE_SIZE), NX_OK);
+        faults++;
+        uint64_t more = memory->committed / NX_PAGE_SIZE - 5 - i - 1;
+        assert_true(more <= 15 && more <= i + 1);
+        ahead = more > ahead ? more : ahead;
+    }
+    assert_int_equal(ahead, 15);
+    assert_true(faults <= 5 + 500 / 16 + 1);
+    // Without budget to spare, again only what is touched.
+    uint64_t committed = memory->committed;
+    uint64_t rest = process->budget - process->used - process->budget / 8;
+    assert_int_equal(process_charge(process, rest), NX_OK);
+    for (uint64_t i = committed / NX_PAGE_SIZE - 5; i < 530; i++)
+        assert_int_equal(
+            address_space_resolve_fault(space, ARCH_FAULT_WRITE, BASE + i * NX_PAGE_SIZE), NX_OK);
+    assert_int_equal(memory->committed, (530 + 5) * NX_PAGE_SIZE);
+    process_uncharge(process, rest);
+    object_release(&memory->object);
+}
+
+static void take_and_give_some(void *argument)
+{
+    (void)argument;
+    paddr_t frames[20];
+    for (uint32_t i = 0; i < 20; i++)
+        CHECK_EQUAL(frame_alloc(&frames[i]), NX_OK);
+    for (uint32_t i = 0; i < 20; i++)
+        frame_free(frames[i]);
+}
+
+static void test_frames_kept_by_other_harts_are_found_when_ram_is_used_up(void **state)
+{
+    (void)state;
+    uint64_t before = frame_free_count();
+    fake_run_harts(4, take_and_give_some, NULL);
+    assert_int_equal(frame_free_count(), before);
+    test_when_ram_is_used_up_a_frame_is_refused_and_all_came_zeroed(state);
+    // And as blocks.
+    fake_run_harts(4, take_and_give_some, NULL);
+    paddr_t block;
+    uint64_t first = 0;
+    for (uint64_t i = 0; i < before; i++) {
+        assert_int_equal(frame_alloc_block(0, &block), NX_OK);
+        *(uint64_t *)arch_direct_map(block) = first;
+        first = block.value;
+    }
+    assert_int_equal(frame_alloc_block(0, &block), NX_ERR_NO_MEMORY);
+    while (first != 0) {
+        block = paddr(first);
+        first = *(uint64_t *)arch_direct_map(block);
+        frame_free_block(block, 0);
+    }
+}
+
 static void use_memory(void *argument)
 {
     (void)argument;
@@ -497,7 +646,10 @@ int main(void)
         TEST(test_a_fault_is_resolved_only_within_what_the_mapping_allows),
         TEST(test_the_kernel_places_mappings_apart_and_fills_the_gaps),
         TEST(test_populating_and_unmapping_go_in_bounded_steps),
+        TEST(test_memory_touched_in_order_is_committed_ahead_within_bounds),
+        TEST(test_frames_kept_by_other_harts_are_found_when_ram_is_used_up),
         cmocka_unit_test(test_no_hart_reads_a_page_after_its_unmapping_returned),
+        cmocka_unit_test(test_an_idle_hart_is_left_alone_and_forgets_the_page_when_it_comes_back),
         cmocka_unit_test(test_programs_see_their_memory_through_long_calls_that_are_cut),
     };
     return cmocka_run_group_tests_name("memory", tests, power_on, NULL);

@@ -68,10 +68,7 @@ static inline paddr_t arch_direct_unmap(const void *pointer)
 
 void arch_tlb_flush_all_local(void);
 
-static inline void arch_space_activate(const struct arch_space *space)
-{
-    arch_hart_of(arch_hart_self())->active_root = space != NULL ? space->root.value : 0;
-}
+void arch_space_activate(const struct arch_space *space);
 
 // --- Threads -------------------------------------------------------------------------------------
 

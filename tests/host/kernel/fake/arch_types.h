@@ -34,9 +34,15 @@ struct arch_thread {
     bool restart;        // the frame's a[] are a system call that is to run again
 };
 
+// A user address space. Constant after arch_space_create.
+struct arch_space {
+    paddr_t root;        // of three levels of tables, 512 entries each
+    uint64_t identifier; // as an ASID: tags what the harts cache
+};
+
 // A translation that a hart has cached.
 struct fake_translation {
-    uint64_t root; // of the space; 0: empty
+    uint64_t identifier; // of the space; 0: empty
     uint64_t page;
     uint64_t frame;
     uint32_t prot;
@@ -54,20 +60,15 @@ struct arch_hart {
     // This hart writes.
     _Atomic uint32_t enabled;  // ARCH_INTERRUPT_* that reach it
     _Atomic uint64_t deadline; // of its timer
-    uint64_t active_root;      // 0: the kernel's own table
 
-    pthread_mutex_t tlb_lock; // guards tlb
+    pthread_mutex_t tlb_lock; // guards the rest of these
+    struct arch_space active; // all zero: the kernel's own table
     struct fake_translation tlb[FAKE_TLB_ENTRIES];
 
     pthread_t pthread;
     bool has_pthread;
     _Atomic bool stopped; // arch_hart_stop was reached
     uint64_t random;      // of fake_perturb
-};
-
-// A user address space. Constant after arch_space_create.
-struct arch_space {
-    paddr_t root; // of three levels of tables, 512 entries each
 };
 
 #endif

@@ -48,6 +48,9 @@ void fake_clock_speed(uint32_t speed);
 // What this hart's timer was last armed for.
 uint64_t fake_armed_deadline(void);
 
+// How often the kernel had translations of other harts flushed.
+uint64_t fake_remote_flushes(void);
+
 // A device's interrupt line.
 void fake_plic_raise(uint32_t source);
 void fake_plic_lower(uint32_t source);

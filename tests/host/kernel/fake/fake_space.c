@@ -51,8 +51,12 @@ static enum nx_status find_leaf(paddr_t table, uint64_t address, uint32_t *table
     return NX_OK;
 }
 
+// Identifiers are never used twice, so a translation that outlives its space harms nobody.
+static _Atomic uint64_t last_identifier;
+
 enum nx_status arch_space_create(struct arch_space *space)
 {
+    space->identifier = atomic_fetch_add(&last_identifier, 1) + 1;
     return frame_alloc(&space->root);
 }
 
@@ -76,8 +80,7 @@ uint32_t arch_space_destroy(struct arch_space *space)
     for (uint32_t i = 0; i < hart_count(); i++) {
         struct arch_hart *arch = &harts[i].arch;
         pthread_mutex_lock(&arch->tlb_lock);
-        for (uint32_t j = 0; j < FAKE_TLB_ENTRIES; j++)
-            FAKE_CHECK(arch->tlb[j].root != space->root.value); // a flush was forgotten
+        FAKE_CHECK(arch->active.identifier != space->identifier);
         pthread_mutex_unlock(&arch->tlb_lock);
     }
     uint32_t freed = free_tables(space->root, ROOT_LEVEL);
@@ -85,29 +88,39 @@ uint32_t arch_space_destroy(struct arch_space *space)
     return freed;
 }
 
-enum nx_status arch_space_map(struct arch_space *space, vaddr_t address, paddr_t frame,
-                              uint32_t prot, uint32_t *tables)
+enum nx_status arch_space_map(struct arch_space *space, vaddr_t first, const paddr_t *frames,
+                              uint32_t count, uint32_t prot, uint32_t *tables)
 {
     FAKE_CHECK((prot & (ARCH_PROT_WRITE | ARCH_PROT_EXECUTE)) !=
                (ARCH_PROT_WRITE | ARCH_PROT_EXECUTE));
+    FAKE_CHECK(first.value % ARCH_TABLE_BYTES + count * NX_PAGE_SIZE <= ARCH_TABLE_BYTES);
     _Atomic uint64_t *leaf;
-    enum nx_status status = find_leaf(space->root, address.value, tables, &leaf);
+    enum nx_status status = find_leaf(space->root, first.value, tables, &leaf);
     if (status != NX_OK)
         return status;
-    if (atomic_load_explicit(leaf, memory_order_relaxed) != 0)
-        return NX_ERR_ALREADY_EXISTS;
-    atomic_store_explicit(leaf, frame.value | ENTRY_VALID | prot, memory_order_release);
+    for (uint32_t i = 0; i < count; i++)
+        if (frames[i].value != 0 && atomic_load_explicit(&leaf[i], memory_order_relaxed) == 0)
+            atomic_store_explicit(&leaf[i], frames[i].value | ENTRY_VALID | prot,
+                                  memory_order_release);
     return NX_OK;
 }
 
-bool arch_space_unmap(struct arch_space *space, vaddr_t address, paddr_t *frame)
+bool arch_space_unmap(struct arch_space *space, vaddr_t first, uint32_t count)
 {
     _Atomic uint64_t *leaf;
-    if (find_leaf(space->root, address.value, NULL, &leaf) != NX_OK || leaf == NULL)
+    bool any = false;
+    FAKE_CHECK(first.value % ARCH_TABLE_BYTES + count * NX_PAGE_SIZE <= ARCH_TABLE_BYTES);
+    if (find_leaf(space->root, first.value, NULL, &leaf) != NX_OK || leaf == NULL)
         return false;
-    uint64_t entry = atomic_exchange_explicit(leaf, 0, memory_order_relaxed);
-    *frame = frame_of(entry);
-    return entry != 0;
+    for (uint32_t i = 0; i < count; i++)
+        any |= atomic_exchange_explicit(&leaf[i], 0, memory_order_relaxed) != 0;
+    return any;
+}
+
+bool arch_space_has_table(const struct arch_space *space, vaddr_t address)
+{
+    _Atomic uint64_t *leaf;
+    return find_leaf(space->root, address.value, NULL, &leaf) == NX_OK && leaf != NULL;
 }
 
 bool arch_space_query(const struct arch_space *space, vaddr_t address, paddr_t *frame,
@@ -122,32 +135,48 @@ bool arch_space_query(const struct arch_space *space, vaddr_t address, paddr_t *
     return entry != 0;
 }
 
-static void flush_hart(struct hart *hart, uint64_t root, uint64_t start, uint64_t end)
+static void flush_hart(struct hart *hart, uint64_t identifier, uint64_t start, uint64_t end)
 {
     pthread_mutex_lock(&hart->arch.tlb_lock);
     for (uint32_t i = 0; i < FAKE_TLB_ENTRIES; i++) {
         struct fake_translation *entry = &hart->arch.tlb[i];
-        if (entry->root == root && entry->page >= start && entry->page < end)
-            entry->root = 0;
+        if (entry->identifier == identifier && entry->page >= start && entry->page < end)
+            entry->identifier = 0;
     }
     pthread_mutex_unlock(&hart->arch.tlb_lock);
+}
+
+static _Atomic uint64_t remote_flushes;
+
+uint64_t fake_remote_flushes(void)
+{
+    return atomic_load(&remote_flushes);
 }
 
 void arch_tlb_flush(const struct arch_space *space, vaddr_t address, uint64_t length,
                     uint32_t remote_mask)
 {
     uint32_t mask = remote_mask | hart_bit(hart_self());
+    atomic_fetch_add(&remote_flushes, remote_mask != 0);
     for (uint32_t i = 0; i < hart_count(); i++)
         if ((mask & (1u << i)) != 0)
-            flush_hart(&harts[i], space->root.value, address.value, address.value + length);
+            flush_hart(&harts[i], space->identifier, address.value, address.value + length);
 }
 
 void arch_tlb_flush_all_local(void)
 {
     pthread_mutex_lock(&hart_self()->arch.tlb_lock);
     for (uint32_t i = 0; i < FAKE_TLB_ENTRIES; i++)
-        hart_self()->arch.tlb[i].root = 0;
+        hart_self()->arch.tlb[i].identifier = 0;
     pthread_mutex_unlock(&hart_self()->arch.tlb_lock);
+}
+
+void arch_space_activate(const struct arch_space *space)
+{
+    struct arch_hart *arch = arch_hart_of(arch_hart_self());
+    pthread_mutex_lock(&arch->tlb_lock);
+    arch->active = space != NULL ? *space : (struct arch_space){0};
+    pthread_mutex_unlock(&arch->tlb_lock);
 }
 
 void arch_fetch_fence(uint32_t remote_mask)
@@ -159,11 +188,12 @@ bool fake_user_access(struct hart *hart, uint64_t address, uint32_t prot, uint64
 {
     struct arch_hart *arch = &hart->arch;
     uint64_t page = round_down(address, NX_PAGE_SIZE);
-    const struct arch_space space = {paddr(arch->active_root)};
     // Held over the access: a flush that has returned means that no access is under way.
     pthread_mutex_lock(&arch->tlb_lock);
+    const struct arch_space space = arch->active;
     struct fake_translation *entry = &arch->tlb[page / NX_PAGE_SIZE % FAKE_TLB_ENTRIES];
-    if (entry->root != space.root.value || entry->page != page || (entry->prot & prot) != prot) {
+    if (entry->identifier != space.identifier || entry->page != page ||
+        (entry->prot & prot) != prot) {
         paddr_t frame;
         uint32_t granted;
         if (space.root.value == 0 || !arch_space_query(&space, vaddr(page), &frame, &granted) ||
@@ -171,7 +201,7 @@ bool fake_user_access(struct hart *hart, uint64_t address, uint32_t prot, uint64
             pthread_mutex_unlock(&arch->tlb_lock);
             return false;
         }
-        *entry = (struct fake_translation){space.root.value, page, frame.value, granted};
+        *entry = (struct fake_translation){space.identifier, page, frame.value, granted};
     }
     _Atomic uint64_t *word = arch_direct_map(paddr(entry->frame + address % NX_PAGE_SIZE));
     if (prot == ARCH_PROT_WRITE)

@@ -213,7 +213,7 @@ static void check_resumable(const struct hart *hart, const struct thread *trappe
     FAKE_CHECK(next->arch.hart == hart);
     FAKE_CHECK(next == trapped || hart->arch.switched);
     FAKE_CHECK(thread_state_of(wait) == THREAD_RUNNING);
-    FAKE_CHECK(hart->arch.active_root == next->process->space.arch.root.value);
+    FAKE_CHECK(hart->arch.active.identifier == next->process->space.arch.identifier);
 }
 
 static struct thread *enter_kernel(struct thread *thread)

@@ -73,14 +73,21 @@ uint32_t arch_space_destroy(struct arch_space *space);
 #define ARCH_PROT_WRITE   (1u << 1)
 #define ARCH_PROT_EXECUTE (1u << 2)
 
-// Enters one 4 KiB leaf; the slot must be empty. Intermediate tables are allocated as needed and
-// counted in *tables (added to). Caller holds the address space's lock. New valid entries need no
-// remote flush; the local fence of pitfall 12 is done here. Errors: NX_ERR_NO_MEMORY,
-// NX_ERR_ALREADY_EXISTS.
-NX_MUST_CHECK enum nx_status arch_space_map(struct arch_space *space, vaddr_t address,
-                                            paddr_t frame, uint32_t prot, uint32_t *tables);
-// Clears the leaf at `address`; false if there was none. The caller flushes.
-bool arch_space_unmap(struct arch_space *space, vaddr_t address, paddr_t *frame);
+// The pages under one table of leaves: what the next two take at most, and may not straddle.
+#define ARCH_TABLE_BYTES (2ull << 20)
+
+// Enters a 4 KiB leaf for each of `count` pages from `first` on; a frame 0 leaves its page as it
+// is, and so does a leaf that is there already. Intermediate tables are allocated as needed and
+// counted in *tables (added to, at most 2). Caller holds the address space's lock. New valid
+// entries need no flush: a hart that has cached their absence faults once more, and whoever
+// resolves a fault flushes that page (pitfall 12). Errors: NX_ERR_NO_MEMORY.
+NX_MUST_CHECK enum nx_status arch_space_map(struct arch_space *space, vaddr_t first,
+                                            const paddr_t *frames, uint32_t count, uint32_t prot,
+                                            uint32_t *tables);
+// Clears the leaves of `count` pages from `first` on; false if there was none. The caller flushes.
+bool arch_space_unmap(struct arch_space *space, vaddr_t first, uint32_t count);
+// Whether the table of leaves for `address` exists.
+bool arch_space_has_table(const struct arch_space *space, vaddr_t address);
 // Looks a leaf up; false if there is none.
 bool arch_space_query(const struct arch_space *space, vaddr_t address, paddr_t *frame,
                       uint32_t *prot);

@@ -8,6 +8,7 @@
 #include "core/panic.h"
 #include "fault_injection.h"
 #include "ipc/interrupt.h"
+#include "mm/address_space.h"
 #include "object/reclaim.h"
 #include "sched/scheduler.h"
 #include "sched/thread.h"
@@ -204,8 +205,7 @@ _Noreturn void hart_leave_now(void)
     // notify_hart.
     set_state(hart, NX_HART_STOPPING);
     atomic_thread_fence(memory_order_seq_cst);
-    arch_space_activate(NULL);
-    hart->space = NULL;
+    address_space_activate(NULL, hart);
     hart->current = NULL;
     if (current != NULL)
         scheduler_make_ready(current);

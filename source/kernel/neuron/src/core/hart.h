@@ -23,6 +23,7 @@
 #include "sched/timer.h"
 #include <stdatomic.h>
 
+struct address_space;
 struct object;
 struct process;
 struct thread;
@@ -54,11 +55,10 @@ struct hart {
     _Atomic uint32_t state; // enum nx_hart_state
 
     // Hart-local.
-    struct thread *current;      // NULL while idle
-    struct address_space *space; // active on this hart; NULL: kernel table only
-    bool reschedule;             // run the scheduler before returning to user mode
-    bool slice_over;             // a tick passed: give way to an equal thread too
-    bool leaving;                // stop this hart at the next point where it owns no lock
+    struct thread *current; // NULL while idle
+    bool reschedule;        // run the scheduler before returning to user mode
+    bool slice_over;        // a tick passed: give way to an equal thread too
+    bool leaving;           // stop this hart at the next point where it owns no lock
     struct hart_ipi_ledger ipi;
     _Atomic uint64_t ticks;
     _Atomic uint64_t idle_time;
@@ -77,6 +77,10 @@ struct hart {
     // Mailbox: any hart ORs, the owner exchanges.
     _Atomic uint32_t ipi_pending;
     _Atomic uint32_t adopt; // mask of stopped harts whose reclaim lists this hart takes over
+
+    // Active on this hart; NULL: the kernel's table only. The owner writes, others read
+    // (mm/address_space.h).
+    _Atomic(struct address_space *) space;
 
     // Grace periods (object/reclaim.h). The owner writes, others read.
     _Atomic uint64_t quiescent_passes;

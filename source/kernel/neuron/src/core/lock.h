@@ -24,9 +24,10 @@ enum lock_rank {
     LOCK_RANK_TIMER = 6,        // a hart's deadline heap
     LOCK_RANK_RUN_QUEUE = 7,
     LOCK_RANK_ASID = 8,
-    LOCK_RANK_POOL = 9,   // kernel object pools
-    LOCK_RANK_FRAME = 10, // frame allocator
-    LOCK_RANK_LOG = 11,
+    LOCK_RANK_POOL = 9,         // kernel object pools
+    LOCK_RANK_FRAME_CACHE = 10, // a hart's single frames
+    LOCK_RANK_FRAME = 11,       // frame allocator
+    LOCK_RANK_LOG = 12,
 };
 
 struct lock {

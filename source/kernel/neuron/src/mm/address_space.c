@@ -15,12 +15,12 @@
 // Where the kernel places mappings without an address, with a guard page between any two.
 #define PLACEMENT_BASE 0x0000001000000000ul
 
-// Pages per bounded step of populating and of unmapping.
-#define POPULATE_STEP 8u
-#define UNMAP_STEP    64u
+// Pages per bounded step of populating and of unmapping, and per fault.
+#define ENTER_STEP 16u
+#define UNMAP_STEP 64u
 
-// The most page-table frames that one new leaf can need.
-#define TABLES_PER_LEAF 2u
+// The most page-table frames that leaves of one table can need.
+#define TABLES_PER_STEP 2u
 
 // One element of the array of records, which are reached by pointer.
 #define MAPPING_SLOT_SIZE 8u
@@ -65,14 +65,42 @@ void address_space_destroy(struct address_space *space)
     process_uncharge(space->process, (space->table_frames + 2ull) * NX_PAGE_SIZE);
 }
 
-// Removes translations of a cleared range everywhere. The lock is held.
+// --- Translations that are gone
+// -------------------------------------------------------------------
+
+void address_space_refresh(struct address_space *space, struct hart *hart)
+{
+    atomic_fetch_or_explicit(&space->fresh, hart_bit(hart), memory_order_seq_cst);
+    arch_tlb_flush(&space->arch, vaddr(0), NX_USER_END, 0);
+}
+
+// The online harts but this one that run in the space.
+static uint32_t running_harts(const struct address_space *space, uint32_t self)
+{
+    uint32_t running = 0;
+    for (uint32_t i = 0; i < hart_count(); i++)
+        // Acquire: pairs with the release in address_space_activate.
+        if (atomic_load_explicit(&harts[i].space, memory_order_acquire) == space)
+            running |= 1u << i;
+    return running & ~self & hart_online_mask();
+}
+
+// Removes translations of a cleared range from this hart and those that run in the space, and has
+// all others do so when they enter it. The lock is held.
 static void flush(struct address_space *space, uint64_t start, uint64_t length)
 {
-    // Full fence: the entries are cleared before the mask is read.
-    atomic_thread_fence(memory_order_seq_cst);
-    uint32_t mask = atomic_load_explicit(&space->harts, memory_order_relaxed);
-    mask &= hart_online_mask() & ~hart_bit(hart_self());
-    arch_tlb_flush(&space->arch, vaddr(start), length, mask);
+    uint32_t self = hart_bit(hart_self());
+    uint32_t running = 0;
+    // Sequentially consistent, with a fence after it: the entries and the bits are cleared before
+    // the look at who runs. Pairs with the fence in address_space_activate.
+    uint32_t before = atomic_fetch_and_explicit(&space->fresh, self, memory_order_seq_cst);
+    if ((before & ~self) != 0) {
+        atomic_thread_fence(memory_order_seq_cst);
+        running = running_harts(space, self);
+    }
+    arch_tlb_flush(&space->arch, vaddr(start), length, running);
+    if (running != 0)
+        atomic_fetch_or_explicit(&space->fresh, running, memory_order_relaxed);
 }
 
 // --- The sorted array
@@ -195,6 +223,7 @@ enum nx_status address_space_map(struct address_space *space, struct memory *mem
         .offset = offset,
         .memory = memory,
         .prot = prot & PROT_ACCESS,
+        .window = 1,
     };
     lock_acquire(&space->lock);
     status = place(space, mapping);
@@ -217,72 +246,121 @@ release:
     return status;
 }
 
-// Enters the leaf for one page, charging the tables that it needs. The lock is held.
-static enum nx_status enter_leaf(struct address_space *space, const struct mapping *mapping,
-                                 uint64_t page, paddr_t frame)
+// Enters the pages that have frames, charging the tables that it needs. The lock is held.
+static enum nx_status enter_leaves(struct address_space *space, const struct mapping *mapping,
+                                   uint64_t first, const paddr_t *frames, uint32_t count)
 {
-    enum nx_status status = process_charge(space->process, TABLES_PER_LEAF * NX_PAGE_SIZE);
+    enum nx_status status = process_charge(space->process, TABLES_PER_STEP * NX_PAGE_SIZE);
     if (status != NX_OK)
         return status;
     uint32_t tables = 0;
-    status = arch_space_map(&space->arch, vaddr(page), frame, mapping->prot, &tables);
-    ASSERT(tables <= TABLES_PER_LEAF);
+    status = arch_space_map(&space->arch, vaddr(first), frames, count, mapping->prot, &tables);
+    ASSERT(tables <= TABLES_PER_STEP);
     space->table_frames += tables;
-    process_uncharge(space->process, (TABLES_PER_LEAF - tables) * NX_PAGE_SIZE);
+    process_uncharge(space->process, (TABLES_PER_STEP - tables) * NX_PAGE_SIZE);
     return status;
 }
 
-static enum nx_status enter_page(struct address_space *space, const struct mapping *mapping,
-                                 uint64_t page)
+static uint64_t page_index_of(const struct mapping *mapping, uint64_t page)
 {
-    uint64_t index = (mapping->offset + (page - mapping->start)) / NX_PAGE_SIZE;
+    return (mapping->offset + (page - mapping->start)) / NX_PAGE_SIZE;
+}
+
+// How many of `wanted` pages from `page` on lie in the mapping and under one table of leaves.
+static uint32_t clip(const struct mapping *mapping, uint64_t page, uint32_t wanted)
+{
+    uint64_t end = round_down(page, ARCH_TABLE_BYTES) + ARCH_TABLE_BYTES;
+    if (end > mapping->start + mapping->length)
+        end = mapping->start + mapping->length;
+    uint64_t pages = (end - page) / NX_PAGE_SIZE;
+    return pages < wanted ? (uint32_t)pages : wanted;
+}
+
+// Enters those of `count` pages from `first` on that are committed, if the mapping is still what
+// `seen` says. NX_ERR_NOT_FOUND: it is not. The lock is not held.
+static enum nx_status enter_committed(struct address_space *space, const struct mapping *seen,
+                                      uint64_t first, uint32_t count)
+{
+    paddr_t frames[ENTER_STEP];
+    for (uint32_t i = 0; i < count; i++)
+        if (!memory_find_page(seen->memory, page_index_of(seen, first) + i, &frames[i]))
+            frames[i] = paddr(0);
+    enum nx_status status = NX_ERR_NOT_FOUND;
+    lock_acquire(&space->lock);
+    struct mapping *mapping = find_containing(space, first);
+    // The memory object is the same one if its address is: it outlives this pass through the
+    // kernel, also when the mapping that held it is gone.
+    if (mapping != NULL && mapping->memory == seen->memory && mapping->prot == seen->prot &&
+        page_index_of(mapping, first) == page_index_of(seen, first) &&
+        clip(mapping, first, count) == count) {
+        status = enter_leaves(space, mapping, first, frames, count);
+        mapping->window = seen->window;
+        mapping->next_fault = seen->next_fault;
+    }
+    lock_release(&space->lock);
+    return status;
+}
+
+// Commits `count` pages; *done of them where memory ends before.
+static enum nx_status commit(const struct mapping *mapping, uint64_t first, uint32_t count,
+                             uint32_t *done)
+{
+    enum nx_status status = NX_OK;
     paddr_t frame;
-    enum nx_status status = memory_commit_page(mapping->memory, index, &frame);
-    if (status != NX_OK)
-        return status;
-    return enter_leaf(space, mapping, page, frame);
+    for (*done = 0; status == NX_OK && *done < count; *done += status == NX_OK)
+        status = memory_commit_page(mapping->memory, page_index_of(mapping, first) + *done, &frame);
+    return status;
+}
+
+// A copy of the mapping that contains `address`: its memory object stays until the kernel is left.
+static bool look_up(struct address_space *space, uint64_t address, struct mapping *seen)
+{
+    lock_acquire(&space->lock);
+    const struct mapping *mapping = find_containing(space, address);
+    if (mapping != NULL)
+        *seen = *mapping;
+    lock_release(&space->lock);
+    return mapping != NULL;
 }
 
 enum nx_status address_space_populate_some(struct address_space *space, uint64_t address,
                                            uint64_t *cursor, bool *done)
 {
-    enum nx_status status = NX_OK;
+    struct mapping seen;
     *done = false;
-    lock_acquire(&space->lock);
-    struct mapping *mapping = find_containing(space, address);
-    if (mapping == NULL || mapping->start != address)
-        status = NX_ERR_NOT_FOUND;
-    for (uint32_t step = 0; status == NX_OK && step < POPULATE_STEP; step++) {
-        if (*cursor >= mapping->length) {
-            *done = true;
-            break;
-        }
-        status = enter_page(space, mapping, address + *cursor);
-        if (status == NX_ERR_ALREADY_EXISTS)
-            status = NX_OK; // touched meanwhile
-        if (status == NX_OK)
-            *cursor += NX_PAGE_SIZE;
+    if (!look_up(space, address, &seen) || seen.start != address)
+        return NX_ERR_NOT_FOUND;
+    if (*cursor < seen.length) {
+        uint64_t first = address + *cursor;
+        uint32_t count = clip(&seen, first, ENTER_STEP);
+        enum nx_status status = commit(&seen, first, count, &count);
+        enum nx_status entered = count > 0 ? enter_committed(space, &seen, first, count) : NX_OK;
+        if (entered != NX_OK)
+            return entered;
+        *cursor += count * NX_PAGE_SIZE;
+        if (status != NX_OK)
+            return status;
     }
-    lock_release(&space->lock);
-    return status;
+    *done = *cursor >= seen.length;
+    return NX_OK;
 }
 
 // Unmaps up to a step's worth of pages from the end; true when the record was removed from the
 // array. The lock is held.
 static bool shrink(struct address_space *space, struct mapping *mapping)
 {
-    uint64_t pages = mapping->length / NX_PAGE_SIZE;
-    if (pages > UNMAP_STEP)
-        pages = UNMAP_STEP;
-    uint64_t start = mapping->start + mapping->length - pages * NX_PAGE_SIZE;
-    bool any = false;
-    for (uint64_t i = 0; i < pages; i++) {
-        paddr_t frame;
-        any |= arch_space_unmap(&space->arch, vaddr(start + i * NX_PAGE_SIZE), &frame);
+    uint64_t end = mapping->start + mapping->length;
+    uint64_t start = round_down(end - 1, ARCH_TABLE_BYTES);
+    if (start < mapping->start)
+        start = mapping->start;
+    // Where nothing was ever entered, up to a table's reach at a time.
+    if (arch_space_has_table(&space->arch, vaddr(start))) {
+        if (end - start > UNMAP_STEP * NX_PAGE_SIZE)
+            start = end - UNMAP_STEP * NX_PAGE_SIZE;
+        if (arch_space_unmap(&space->arch, vaddr(start), (uint32_t)((end - start) / NX_PAGE_SIZE)))
+            flush(space, start, end - start);
     }
-    if (any)
-        flush(space, start, pages * NX_PAGE_SIZE);
-    mapping->length -= pages * NX_PAGE_SIZE;
+    mapping->length = start - mapping->start;
     if (mapping->length > 0)
         return false;
     // An empty record no longer contains its start: find it by position.
@@ -350,22 +428,47 @@ static uint32_t access_of(enum arch_fault_kind kind)
     }
 }
 
+// The pages that a fault at `page` enters: *first and the number of them; commits what they need.
+static enum nx_status choose_pages(struct mapping *seen, uint64_t page, uint64_t *first,
+                                   uint32_t *count)
+{
+    paddr_t frame;
+    if (memory_find_page(seen->memory, page_index_of(seen, page), &frame)) {
+        *first = round_down(page, ENTER_STEP * NX_PAGE_SIZE);
+        if (*first < seen->start)
+            *first = seen->start;
+        *count = clip(seen, *first, ENTER_STEP);
+        return NX_OK;
+    }
+    // Whoever goes through memory from the start gets ever more pages at once, up to a step's.
+    bool goes_on = page == seen->next_fault && process_has_spare(seen->memory->object.charged_to);
+    uint32_t window = goes_on ? seen->window * 2 : 1;
+    seen->window = window < ENTER_STEP ? window : ENTER_STEP;
+    *first = page;
+    enum nx_status status = commit(seen, page, clip(seen, page, seen->window), count);
+    seen->next_fault = page + *count * NX_PAGE_SIZE;
+    return *count > 0 ? NX_OK : status;
+}
+
 enum nx_status address_space_resolve_fault(struct address_space *space, enum arch_fault_kind kind,
                                            uint64_t address)
 {
     uint64_t page = round_down(address, NX_PAGE_SIZE);
     uint32_t access = access_of(kind);
-    enum nx_status status = NX_ERR_NOT_FOUND;
-    lock_acquire(&space->lock);
-    const struct mapping *mapping = find_containing(space, address);
-    if (mapping != NULL)
-        status = (mapping->prot & access) == access ? enter_page(space, mapping, page)
-                                                    : NX_ERR_ACCESS_DENIED;
-    lock_release(&space->lock);
-    if (status == NX_ERR_ALREADY_EXISTS) {
-        // Resolved already, by another hart or before a stale translation: flush and retry.
-        arch_tlb_flush(&space->arch, vaddr(page), NX_PAGE_SIZE, 0);
-        status = NX_OK;
-    }
+    struct mapping seen;
+    if (!look_up(space, address, &seen))
+        return NX_ERR_NOT_FOUND;
+    if ((seen.prot & access) != access)
+        return NX_ERR_ACCESS_DENIED;
+    uint64_t first;
+    uint32_t count;
+    enum nx_status status = choose_pages(&seen, page, &first, &count);
+    if (status == NX_OK)
+        status = enter_committed(space, &seen, first, count);
+    // Unmapped meanwhile: the access, tried again, says what there is now.
+    if (status == NX_ERR_NOT_FOUND)
+        return NX_OK;
+    // Another hart may have entered it before, and this one cached its absence.
+    arch_tlb_flush(&space->arch, vaddr(page), NX_PAGE_SIZE, 0);
     return status;
 }

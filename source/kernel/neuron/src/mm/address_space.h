@@ -5,9 +5,24 @@
 // with NX_PROT_POPULATE, at once. A mapping holds a reference on its memory object. Page tables and
 // records are charged to the process.
 //
-// The lock (rank SPACE) guards records and page tables. `harts` remembers each hart that has run in
-// the space: its TLB may hold translations. Unmapping clears entries, then flushes this hart and
-// those, then forgets the record; frames belong to the memory object and outlive the flush.
+// The lock (rank SPACE) guards records and page tables. Pages are zeroed before it is taken, and
+// what was seen of a mapping is looked up again then.
+//
+// Unmapping clears entries, flushes, then forgets the record; frames belong to the memory object
+// and outlive the flush. Only harts that run in the space are flushed at once. One that has run in
+// it may keep translations, tagged with the ASID, and forgets them when it next enters. Bit h of
+// `fresh` says that hart h holds none that are gone:
+//
+//     hart h enters                             somebody unmaps, under the lock
+//     hart->space = space                       clear the entries
+//     full fence                                clear all bits of `fresh` but the own
+//     bit h of `fresh` clear?                   full fence
+//       set it, flush the ASID here             for each hart: runs in the space? flush it now
+//     write satp                                set the bits of those that were flushed
+//
+// Either h sees its bit cleared, or the other sees h in the space: at least one flushes, before h
+// uses a translation (tests/model/lazy_flush.pml). A hart leaves by storing another hart->space
+// with release order, after its accesses.
 #ifndef NEURON_ADDRESS_SPACE_H
 #define NEURON_ADDRESS_SPACE_H
 
@@ -26,12 +41,14 @@ struct mapping {
     uint64_t offset;       // into the memory object
     struct memory *memory; // reference held
     uint32_t prot;         // NX_PROT_READ, WRITE, EXECUTE
+    uint32_t window;       // pages that the next fault commits if it goes on where this one ends
+    uint64_t next_fault;   // the first address behind what the last fault committed
 };
 
 struct address_space {
     struct process *process; // constant
     struct arch_space arch;  // constant after creation; its tables are guarded by lock
-    _Atomic uint32_t harts;  // mask of harts that may hold translations
+    _Atomic uint32_t fresh;  // mask of harts that hold no translation that is gone
 
     struct lock lock;
     struct mapping **mappings; // one frame of pointers, sorted by start
@@ -68,20 +85,29 @@ NX_MUST_CHECK enum nx_status address_space_unmap_some(struct address_space *spac
 // For a dying process: unmaps a bounded amount; true when nothing is left.
 bool address_space_clear_some(struct address_space *space);
 
-// Makes a user access work if a mapping allows it. Errors: NX_ERR_NOT_FOUND,
+// Makes a user access work if a mapping allows it. Enters neighbours that are committed as well,
+// and commits ahead where one fault follows another. Errors: NX_ERR_NOT_FOUND,
 // NX_ERR_ACCESS_DENIED, NX_ERR_NO_MEMORY.
 NX_MUST_CHECK enum nx_status address_space_resolve_fault(struct address_space *space,
                                                          enum arch_fault_kind kind,
                                                          uint64_t address);
 
-// Makes the space current on this hart.
+// This hart enters with its bit of `fresh` clear.
+void address_space_refresh(struct address_space *space, struct hart *hart);
+
+// Makes the space current on this hart; NULL: the kernel's own table.
 static inline void address_space_activate(struct address_space *space, struct hart *hart)
 {
-    uint32_t bit = hart_bit(hart);
-    if ((atomic_load_explicit(&space->harts, memory_order_relaxed) & bit) == 0)
-        // Sequentially consistent: remembered before this hart can walk the tables. Pairs with the
-        // fence in flush.
-        atomic_fetch_or_explicit(&space->harts, bit, memory_order_seq_cst);
+    // Release: accesses in the space that is left come first. Pairs with the acquire in flush.
+    atomic_store_explicit(&hart->space, space, memory_order_release);
+    if (space == NULL) {
+        arch_space_activate(NULL);
+        return;
+    }
+    // Full fence: announced before the bit is read. Pairs with the fence in flush.
+    atomic_thread_fence(memory_order_seq_cst);
+    if ((atomic_load_explicit(&space->fresh, memory_order_relaxed) & hart_bit(hart)) == 0)
+        address_space_refresh(space, hart);
     arch_space_activate(&space->arch);
 }
 

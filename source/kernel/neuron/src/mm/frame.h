@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Physical frames: who has which 4 KiB of RAM.
 //
-// A buddy allocator over every RAM range of the machine, under one lock of rank FRAME. Blocks are
-// naturally aligned powers of two of frames, up to FRAME_ORDER_MAX. A frame belongs to whoever
-// allocated it until freed; the allocator keeps one bit per block and order, carved from each
-// range.
+// A buddy allocator over every RAM range of the machine, under one lock of rank FRAME, and before
+// it a small cache of single frames for each hart (rank FRAME_CACHE). Blocks are naturally aligned
+// powers of two of frames, up to FRAME_ORDER_MAX. A frame belongs to whoever allocated it until
+// freed; the allocator keeps one bit per block and order, carved from each range.
 #ifndef NEURON_FRAME_H
 #define NEURON_FRAME_H
 

@@ -6,9 +6,12 @@
 #include "arch_inline.h"
 #include "core/panic.h"
 #include "mm/frame.h"
+#include "object/pool.h"
 #include "object/process.h"
 
 #define SLOTS_PER_FRAME (NX_PAGE_SIZE / sizeof(uint64_t))
+// The largest table of slots that comes from the pool of objects.
+#define SMALL_TABLE_BYTES 512u
 // Bound of one destruction step: a freed frame costs 8, an empty slot 1.
 #define DESTROY_STEP_COST 256u
 #define DESTROY_FREE_COST 8u
@@ -34,23 +37,71 @@ static enum nx_status create(struct process *process, enum memory_kind kind, uin
     return NX_OK;
 }
 
-static enum nx_status alloc_charged(struct memory *memory, paddr_t *frame)
+static enum nx_status charge(const struct memory *memory, uint64_t bytes)
 {
     struct process *process = memory->object.charged_to;
-    enum nx_status status = process != NULL ? process_charge(process, NX_PAGE_SIZE) : NX_OK;
+    return process != NULL ? process_charge(process, bytes) : NX_OK;
+}
+
+static void uncharge(const struct memory *memory, uint64_t bytes)
+{
+    if (memory->object.charged_to != NULL)
+        process_uncharge(memory->object.charged_to, bytes);
+}
+
+static enum nx_status alloc_charged(struct memory *memory, paddr_t *frame)
+{
+    enum nx_status status = charge(memory, NX_PAGE_SIZE);
     if (status != NX_OK)
         return status;
     status = frame_alloc(frame);
-    if (status != NX_OK && process != NULL)
-        process_uncharge(process, NX_PAGE_SIZE);
+    if (status != NX_OK)
+        uncharge(memory, NX_PAGE_SIZE);
     return status;
 }
 
 static void free_charged(struct memory *memory, paddr_t frame)
 {
     frame_free(frame);
-    if (memory->object.charged_to != NULL)
-        process_uncharge(memory->object.charged_to, NX_PAGE_SIZE);
+    uncharge(memory, NX_PAGE_SIZE);
+}
+
+// Bytes of the table that `slots` points to: of a small object as much as it needs, else a frame.
+static uint64_t table_bytes(const struct memory *memory)
+{
+    uint64_t bytes = round_up(memory->size / NX_PAGE_SIZE * sizeof(uint64_t), POOL_SIZE_MIN);
+    return bytes <= SMALL_TABLE_BYTES ? bytes : NX_PAGE_SIZE;
+}
+
+static enum nx_status table_alloc(struct memory *memory)
+{
+    uint64_t bytes = table_bytes(memory);
+    enum nx_status status = charge(memory, bytes);
+    if (status != NX_OK)
+        return status;
+    void *table = NULL;
+    paddr_t frame;
+    if (bytes < NX_PAGE_SIZE)
+        table = pool_alloc(bytes);
+    else if (frame_alloc(&frame) == NX_OK)
+        table = arch_direct_map(frame);
+    if (table == NULL) {
+        uncharge(memory, bytes);
+        return NX_ERR_NO_MEMORY;
+    }
+    atomic_init(&memory->slots, (_Atomic uint64_t *)table);
+    return NX_OK;
+}
+
+static void table_free(struct memory *memory)
+{
+    uint64_t bytes = table_bytes(memory);
+    void *table = (void *)atomic_load_explicit(&memory->slots, memory_order_relaxed);
+    if (bytes < NX_PAGE_SIZE)
+        pool_free(table);
+    else
+        frame_free(arch_direct_unmap(table));
+    uncharge(memory, bytes);
 }
 
 enum nx_status memory_create_paged(struct process *process, uint64_t size, struct memory **memory)
@@ -60,14 +111,12 @@ enum nx_status memory_create_paged(struct process *process, uint64_t size, struc
     enum nx_status status = create(process, MEMORY_PAGED, size, memory);
     if (status != NX_OK)
         return status;
-    paddr_t frame;
-    status = alloc_charged(*memory, &frame);
+    status = table_alloc(*memory);
     if (status != NX_OK) {
         object_discard(&(*memory)->object);
         return status;
     }
     (*memory)->paged_depth = (*memory)->size / NX_PAGE_SIZE > SLOTS_PER_FRAME ? 2 : 1;
-    atomic_init(&(*memory)->slots, (_Atomic uint64_t *)arch_direct_map(frame));
     return NX_OK;
 }
 
@@ -84,21 +133,20 @@ enum nx_status memory_create_contiguous(struct process *process, uint64_t size,
     while ((NX_PAGE_SIZE << order) < created->size)
         order++;
     uint64_t bytes = NX_PAGE_SIZE << order;
-    status = process != NULL ? process_charge(process, bytes) : NX_OK;
+    status = charge(created, bytes);
     if (status != NX_OK)
         goto discard;
     status = frame_alloc_block(order, &created->base);
     if (status != NX_OK)
-        goto uncharge;
+        goto give_back;
     for (uint64_t offset = 0; offset < bytes; offset += NX_PAGE_SIZE)
         frame_zero(paddr(created->base.value + offset));
     created->order = order;
     atomic_init(&created->committed, created->size);
     return NX_OK;
 
-uncharge:
-    if (process != NULL)
-        process_uncharge(process, bytes);
+give_back:
+    uncharge(created, bytes);
 discard:
     object_discard(&created->object);
     return status;
@@ -174,19 +222,26 @@ enum nx_status memory_commit_page(struct memory *memory, uint64_t index, paddr_t
         return NX_ERR_OUT_OF_RANGE;
     if (memory_find_page(memory, index, frame))
         return NX_OK;
+    // Before the lock, which is not held while a page is zeroed.
+    paddr_t fresh;
+    enum nx_status status = alloc_charged(memory, &fresh);
+    if (status != NX_OK)
+        return status;
+    *frame = fresh;
     lock_acquire(&memory->lock);
     _Atomic uint64_t *slot;
-    enum nx_status status = find_slot(memory, index, true, &slot);
-    if (status == NX_OK && atomic_load_explicit(slot, memory_order_relaxed) == 0) {
-        status = alloc_charged(memory, frame);
-        if (status == NX_OK) {
-            atomic_store_explicit(slot, frame->value, memory_order_release);
-            atomic_fetch_add_explicit(&memory->committed, NX_PAGE_SIZE, memory_order_relaxed);
-        }
-    } else if (status == NX_OK) {
-        *frame = paddr(atomic_load_explicit(slot, memory_order_relaxed));
+    status = find_slot(memory, index, true, &slot);
+    uint64_t present = status == NX_OK ? atomic_load_explicit(slot, memory_order_relaxed) : 0;
+    bool used = status == NX_OK && present == 0;
+    if (used) {
+        atomic_store_explicit(slot, fresh.value, memory_order_release);
+        atomic_fetch_add_explicit(&memory->committed, NX_PAGE_SIZE, memory_order_relaxed);
     }
     lock_release(&memory->lock);
+    if (used)
+        return NX_OK;
+    free_charged(memory, fresh); // another hart was faster, or there is no frame of slots
+    *frame = paddr(present);
     return status;
 }
 
@@ -236,12 +291,10 @@ enum destroy_result memory_destroy_step(struct object *object)
     if (memory->kind == MEMORY_PAGED) {
         if (!destroy_pages(memory))
             return DESTROY_MORE;
-        _Atomic uint64_t *table = atomic_load_explicit(&memory->slots, memory_order_relaxed);
-        free_charged(memory, arch_direct_unmap((void *)table));
+        table_free(memory);
     } else if (memory->kind == MEMORY_CONTIGUOUS) {
         frame_free_block(memory->base, memory->order);
-        if (object->charged_to != NULL)
-            process_uncharge(object->charged_to, NX_PAGE_SIZE << memory->order);
+        uncharge(memory, NX_PAGE_SIZE << memory->order);
     }
     return DESTROY_FREE;
 }

@@ -6,9 +6,9 @@
 // long as a reference is held. Contiguous memory (DMA rings) has all its frames from the start. A
 // window names registers or RAM that the allocator does not own (device memory; the boot archive).
 //
-// The lock (rank OBJECT) guards the commitment of frames. A frame's slot, once set, does not
-// change, so it is read without the lock. Frames are charged to the process that created the
-// object.
+// The lock (rank OBJECT) guards the filling of slots; frames are zeroed before it is taken. A
+// frame's slot, once set, does not change, so it is read without the lock. Frames are charged to
+// the process that created the object.
 #ifndef NEURON_MEMORY_H
 #define NEURON_MEMORY_H
 
@@ -31,7 +31,7 @@ struct memory {
     uint32_t order; // contiguous: the block's order
 
     struct lock lock;
-    // Paged: a frame of slots, or of pointers to frames of slots (paged_depth 2). A slot is a frame
+    // Paged: a table of slots, or of pointers to frames of slots (paged_depth 2). A slot is a frame
     // address, 0 when not committed.
     _Atomic(_Atomic uint64_t *) slots;
     uint32_t paged_depth;

@@ -8,6 +8,7 @@
 
 #include "core/types.h"
 
+#define POOL_SIZE_MIN 64u // smaller requests take this much
 #define POOL_SIZE_MAX 4032u
 
 // Zeroed memory, 64-byte aligned; NULL when the machine is out of frames. size <= POOL_SIZE_MAX.

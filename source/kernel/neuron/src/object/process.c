@@ -11,6 +11,8 @@
 
 // Handles and mappings that one cleanup step may close.
 #define CLEANUP_STEP 16u
+// A process has memory to spare while one part in this many of its budget is left.
+#define SPARE_PART 4u
 
 static struct lock registry_lock = LOCK_INITIALIZER(LOCK_RANK_REGISTRY);
 static struct process *registry_first;
@@ -99,6 +101,12 @@ void process_uncharge(struct process *process, uint64_t bytes)
 {
     uint64_t before = atomic_fetch_sub_explicit(&process->used, bytes, memory_order_relaxed);
     ASSERT(before >= bytes);
+}
+
+bool process_has_spare(const struct process *process)
+{
+    return process == NULL || atomic_load_explicit(&process->used, memory_order_relaxed) <
+                                  process->budget - process->budget / SPARE_PART;
 }
 
 // Marks the process dying; false if it was already. Caller holds the lock.

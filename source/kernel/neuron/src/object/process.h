@@ -60,6 +60,8 @@ NX_MUST_CHECK enum nx_status process_create(struct process *parent, const char *
 // Charges bytes to the budget. Errors: NX_ERR_NO_MEMORY. Never fails for uncharge.
 NX_MUST_CHECK enum nx_status process_charge(struct process *process, uint64_t bytes);
 void process_uncharge(struct process *process, uint64_t bytes);
+// Whether memory may be committed ahead of its use: a quarter of the budget is left. NULL: true.
+bool process_has_spare(const struct process *process);
 
 // Begins the end: marks the process DYING and all its threads for death. Idempotent; the first
 // status wins.

@@ -178,8 +178,7 @@ static struct thread *idle_until_work(struct hart *hart)
     struct thread *thread = NULL;
     hart->current = NULL;
     // The hart must not keep a dying process's table in use while it sleeps.
-    hart->space = NULL;
-    arch_space_activate(NULL);
+    address_space_activate(NULL, hart);
     arch_thread_switch(NULL, NULL);
     while (thread == NULL) {
         reclaim_pass(hart);

@@ -43,10 +43,8 @@ static inline void scheduler_dispatch(struct hart *hart, struct thread *previous
     atomic_store_explicit(&hart->running_class,
                           atomic_load_explicit(&next->class, memory_order_relaxed),
                           memory_order_relaxed);
-    if (hart->space != space) {
-        hart->space = space;
+    if (atomic_load_explicit(&hart->space, memory_order_relaxed) != space)
         address_space_activate(space, hart);
-    }
     arch_thread_switch(previous, next);
 }
 

@@ -199,8 +199,7 @@ void thread_end_current(void)
     lock_release(&process->lock);
     hart->current = NULL;
     // The hart gives the dead thread's address space up now: cleanup may begin on another hart.
-    hart->space = NULL;
-    arch_space_activate(NULL);
+    address_space_activate(NULL, hart);
     if (notification != NULL) {
         notification_signal(notification, thread->exit_bits);
         object_release(&notification->object);

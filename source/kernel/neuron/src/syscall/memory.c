@@ -15,6 +15,9 @@
 // Sv39 translates to 56-bit physical addresses.
 #define PHYSICAL_ADDRESS_END (1ull << 56)
 
+// Pages that one call commits before it runs again.
+#define COMMIT_STEP 16u
+
 #define DEVICE_RIGHTS (NX_RIGHT_DUPLICATE | NX_RIGHT_TRANSFER | NX_RIGHT_READ | NX_RIGHT_WRITE)
 
 static enum nx_status find_memory(struct thread *current, uint64_t handle, uint32_t rights,
@@ -61,14 +64,14 @@ enum nx_status sys_memory_commit(struct thread *current, const uint64_t *argumen
     uint64_t offset = arguments[1];
     uint64_t length = arguments[2];
     status = check_range(memory, offset, length);
-    while (status == NX_OK && length > 0) {
+    for (uint32_t pages = 1; status == NX_OK && length > 0; pages++) {
         paddr_t frame;
         status = memory_commit_page(memory, offset / NX_PAGE_SIZE, &frame);
         if (status != NX_OK)
             break;
         offset += NX_PAGE_SIZE;
         length -= NX_PAGE_SIZE;
-        if (length > 0 && syscall_should_pause()) {
+        if (length > 0 && (pages == COMMIT_STEP || syscall_should_pause())) {
             const uint64_t rest[SYSCALL_ARGUMENTS] = {
                 arguments[0], offset, length, 0, 0, 0, 0, NX_SYS_MEMORY_COMMIT};
             arch_restart_syscall(current, rest);
@@ -95,17 +98,15 @@ static enum nx_status populate(struct thread *current, struct process *process, 
                                uint64_t address, uint64_t cursor)
 {
     bool done = false;
-    while (!done) {
-        enum nx_status status =
-            address_space_populate_some(&process->space, address, &cursor, &done);
-        if (status != NX_OK)
-            return status;
-        if (!done && syscall_should_pause()) {
-            const uint64_t rest[SYSCALL_ARGUMENTS] = {
-                handle, address, cursor, 0, 0, 0, 0, NX_SYS_MEMORY_POPULATE};
-            arch_restart_syscall(current, rest);
-            return STATUS_SWITCHED;
-        }
+    enum nx_status status = address_space_populate_some(&process->space, address, &cursor, &done);
+    if (status != NX_OK)
+        return status;
+    if (!done) {
+        // A step may have zeroed all its pages, which is as long as a call may take.
+        const uint64_t rest[SYSCALL_ARGUMENTS] = {handle, address, cursor, 0,
+                                                  0,      0,       0,      NX_SYS_MEMORY_POPULATE};
+        arch_restart_syscall(current, rest);
+        return STATUS_SWITCHED;
     }
     arch_set_result(current, 0, address);
     return NX_OK;

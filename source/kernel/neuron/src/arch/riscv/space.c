@@ -127,41 +127,52 @@ static uint64_t leaf_flags(uint32_t prot)
     return flags;
 }
 
-enum nx_status arch_space_map(struct arch_space *space, vaddr_t address, paddr_t frame,
-                              uint32_t prot, uint32_t *tables)
+static bool in_one_table(uint64_t first, uint32_t count)
+{
+    return count > 0 && count <= PAGE_TABLE_ENTRIES &&
+           page_index(first, 0) + count <= PAGE_TABLE_ENTRIES;
+}
+
+enum nx_status arch_space_map(struct arch_space *space, vaddr_t first, const paddr_t *frames,
+                              uint32_t count, uint32_t prot, uint32_t *tables)
 {
     _Atomic uint64_t *entry;
+    const uint64_t flags = leaf_flags(prot);
 
-    ASSERT(address.value >= NX_USER_BASE && address.value < NX_USER_END);
-    ASSERT(is_aligned(address.value, NX_PAGE_SIZE) && is_aligned(frame.value, NX_PAGE_SIZE));
-    const enum nx_status status = make_entry(space, address.value, tables, &entry);
+    ASSERT(first.value >= NX_USER_BASE && first.value < NX_USER_END);
+    ASSERT(is_aligned(first.value, NX_PAGE_SIZE) && in_one_table(first.value, count));
+    const enum nx_status status = make_entry(space, first.value, tables, &entry);
 
     if (status != NX_OK) {
         return status;
     }
-    if (pte_is_valid(atomic_load_explicit(entry, memory_order_relaxed))) {
-        return NX_ERR_ALREADY_EXISTS;
+    for (uint32_t i = 0; i < count; i++) {
+        if (frames[i].value != 0 &&
+            !pte_is_valid(atomic_load_explicit(&entry[i], memory_order_relaxed))) {
+            // Release order: a walk that sees the entry sees the page's content.
+            atomic_store_explicit(&entry[i], pte_make(frames[i], flags), memory_order_release);
+        }
     }
-    // Release order: a walk that sees the entry sees the page's content.
-    atomic_store_explicit(entry, pte_make(frame, leaf_flags(prot)), memory_order_release);
-    tlb_fence_page(address.value, space->asid);
     return NX_OK;
 }
 
-bool arch_space_unmap(struct arch_space *space, vaddr_t address, paddr_t *frame)
+bool arch_space_unmap(struct arch_space *space, vaddr_t first, uint32_t count)
 {
-    _Atomic uint64_t *entry = find_entry(space, address.value);
+    _Atomic uint64_t *entry = find_entry(space, first.value);
+    uint64_t any = 0;
 
-    if (entry == NULL) {
-        return false;
+    ASSERT(in_one_table(first.value, count));
+    for (uint32_t i = 0; entry != NULL && i < count; i++) {
+        any |= atomic_load_explicit(&entry[i], memory_order_relaxed);
+        // Hardware changes no entry: accessed and dirty are set from the start.
+        atomic_store_explicit(&entry[i], 0, memory_order_relaxed);
     }
-    const uint64_t old = atomic_exchange_explicit(entry, 0, memory_order_relaxed);
+    return any != 0;
+}
 
-    if (!pte_is_valid(old)) {
-        return false;
-    }
-    *frame = pte_address(old);
-    return true;
+bool arch_space_has_table(const struct arch_space *space, vaddr_t address)
+{
+    return find_entry(space, address.value) != NULL;
 }
 
 bool arch_space_query(const struct arch_space *space, vaddr_t address, paddr_t *frame,
