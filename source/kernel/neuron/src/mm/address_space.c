@@ -276,15 +276,11 @@ static uint32_t clip(const struct mapping *mapping, uint64_t page, uint32_t want
     return pages < wanted ? (uint32_t)pages : wanted;
 }
 
-// Enters those of `count` pages from `first` on that are committed, if the mapping is still what
+// Enters `count` pages from `first` on, those that have a frame, if the mapping is still what
 // `seen` says. NX_ERR_NOT_FOUND: it is not. The lock is not held.
-static enum nx_status enter_committed(struct address_space *space, const struct mapping *seen,
-                                      uint64_t first, uint32_t count)
+static enum nx_status enter_pages(struct address_space *space, const struct mapping *seen,
+                                  uint64_t first, const paddr_t *frames, uint32_t count)
 {
-    paddr_t frames[ENTER_STEP];
-    for (uint32_t i = 0; i < count; i++)
-        if (!memory_find_page(seen->memory, page_index_of(seen, first) + i, &frames[i]))
-            frames[i] = paddr(0);
     enum nx_status status = NX_ERR_NOT_FOUND;
     lock_acquire(&space->lock);
     struct mapping *mapping = find_containing(space, first);
@@ -303,13 +299,15 @@ static enum nx_status enter_committed(struct address_space *space, const struct 
 
 // Commits `count` pages; *done of them where memory ends before.
 static enum nx_status commit(const struct mapping *mapping, uint64_t first, uint32_t count,
-                             uint32_t *done)
+                             paddr_t *frames, uint32_t *done)
 {
-    enum nx_status status = NX_OK;
-    paddr_t frame;
-    for (*done = 0; status == NX_OK && *done < count; *done += status == NX_OK)
-        status = memory_commit_page(mapping->memory, page_index_of(mapping, first) + *done, &frame);
-    return status;
+    uint64_t index = page_index_of(mapping, first);
+    for (*done = 0; *done < count; (*done)++) {
+        enum nx_status status = memory_commit_page(mapping->memory, index + *done, &frames[*done]);
+        if (status != NX_OK)
+            return status;
+    }
+    return NX_OK;
 }
 
 // A copy of the mapping that contains `address`: its memory object stays until the kernel is left.
@@ -332,9 +330,12 @@ enum nx_status address_space_populate_some(struct address_space *space, uint64_t
         return NX_ERR_NOT_FOUND;
     if (*cursor < seen.length) {
         uint64_t first = address + *cursor;
-        uint32_t count = clip(&seen, first, ENTER_STEP);
-        enum nx_status status = commit(&seen, first, count, &count);
-        enum nx_status entered = count > 0 ? enter_committed(space, &seen, first, count) : NX_OK;
+        paddr_t frames[ENTER_STEP];
+        uint32_t count;
+        enum nx_status status =
+            commit(&seen, first, clip(&seen, first, ENTER_STEP), frames, &count);
+        enum nx_status entered =
+            count > 0 ? enter_pages(space, &seen, first, frames, count) : NX_OK;
         if (entered != NX_OK)
             return entered;
         *cursor += count * NX_PAGE_SIZE;
@@ -428,26 +429,38 @@ static uint32_t access_of(enum arch_fault_kind kind)
     }
 }
 
-// The pages that a fault at `page` enters: *first and the number of them; commits what they need.
-static enum nx_status choose_pages(struct mapping *seen, uint64_t page, uint64_t *first,
-                                   uint32_t *count)
+// What a fault enters: *count pages from *first on.
+struct fault_pages {
+    uint64_t first;
+    uint32_t count;
+    paddr_t frames[ENTER_STEP]; // 0: not committed
+};
+
+// The page is committed: it and its neighbours that are, too.
+static void choose_committed(const struct mapping *seen, uint64_t page, struct fault_pages *pages)
 {
-    paddr_t frame;
-    if (memory_find_page(seen->memory, page_index_of(seen, page), &frame)) {
-        *first = round_down(page, ENTER_STEP * NX_PAGE_SIZE);
-        if (*first < seen->start)
-            *first = seen->start;
-        *count = clip(seen, *first, ENTER_STEP);
-        return NX_OK;
-    }
-    // Whoever goes through memory from the start gets ever more pages at once, up to a step's.
+    pages->first = round_down(page, ENTER_STEP * NX_PAGE_SIZE);
+    if (pages->first < seen->start)
+        pages->first = seen->start;
+    pages->count = clip(seen, pages->first, ENTER_STEP);
+    uint64_t index = page_index_of(seen, pages->first);
+    for (uint32_t i = 0; i < pages->count; i++)
+        if (!memory_find_page(seen->memory, index + i, &pages->frames[i]))
+            pages->frames[i] = paddr(0);
+}
+
+// Commits the page. Whoever goes through memory from the start gets ever more pages at once, up to
+// a step's.
+static enum nx_status choose_fresh(struct mapping *seen, uint64_t page, struct fault_pages *pages)
+{
     bool goes_on = page == seen->next_fault && process_has_spare(seen->memory->object.charged_to);
     uint32_t window = goes_on ? seen->window * 2 : 1;
     seen->window = window < ENTER_STEP ? window : ENTER_STEP;
-    *first = page;
-    enum nx_status status = commit(seen, page, clip(seen, page, seen->window), count);
-    seen->next_fault = page + *count * NX_PAGE_SIZE;
-    return *count > 0 ? NX_OK : status;
+    pages->first = page;
+    enum nx_status status =
+        commit(seen, page, clip(seen, page, seen->window), pages->frames, &pages->count);
+    seen->next_fault = page + pages->count * NX_PAGE_SIZE;
+    return pages->count > 0 ? NX_OK : status;
 }
 
 enum nx_status address_space_resolve_fault(struct address_space *space, enum arch_fault_kind kind,
@@ -460,11 +473,14 @@ enum nx_status address_space_resolve_fault(struct address_space *space, enum arc
         return NX_ERR_NOT_FOUND;
     if ((seen.prot & access) != access)
         return NX_ERR_ACCESS_DENIED;
-    uint64_t first;
-    uint32_t count;
-    enum nx_status status = choose_pages(&seen, page, &first, &count);
+    struct fault_pages pages;
+    enum nx_status status = NX_OK;
+    if (memory_find_page(seen.memory, page_index_of(&seen, page), &pages.frames[0]))
+        choose_committed(&seen, page, &pages);
+    else
+        status = choose_fresh(&seen, page, &pages);
     if (status == NX_OK)
-        status = enter_committed(space, &seen, first, count);
+        status = enter_pages(space, &seen, pages.first, pages.frames, pages.count);
     // Unmapped meanwhile: the access, tried again, says what there is now.
     if (status == NX_ERR_NOT_FOUND)
         return NX_OK;

@@ -158,8 +158,8 @@ void frame_zero(paddr_t frame)
 // --- Caches of single frames
 // ----------------------------------------------------------------------
 
-// The cache's lock is held.
-static void cache_refill(struct frame_cache *cache)
+// The cache's lock is held. Out of line, like its counterpart, so that the usual case is short.
+__attribute__((noinline)) static void cache_refill(struct frame_cache *cache)
 {
     uint64_t first;
     bool found = false;
@@ -176,7 +176,7 @@ static void cache_refill(struct frame_cache *cache)
 }
 
 // The cache's lock is held.
-static void cache_drain(struct frame_cache *cache, uint32_t keep)
+__attribute__((noinline)) static void cache_drain(struct frame_cache *cache, uint32_t keep)
 {
     while (cache->count > keep) {
         lock_acquire(&frame_lock);
@@ -216,16 +216,23 @@ static bool take_block(uint32_t order, uint64_t *address)
     return found;
 }
 
+// Empties all caches; false: no frame is free anywhere.
+__attribute__((noinline)) static bool collect(void)
+{
+    if (frame_free_count() == 0)
+        return false;
+    drain_all();
+    return true;
+}
+
 enum nx_status frame_alloc_block(uint32_t order, paddr_t *first)
 {
     if (order > FRAME_ORDER_MAX)
         return NX_ERR_NO_MEMORY;
     uint64_t address = 0;
     bool found = take_block(order, &address);
-    if (!found) {
-        drain_all();
+    if (!found && collect())
         found = take_block(order, &address);
-    }
     *first = paddr(address);
     return found ? NX_OK : NX_ERR_NO_MEMORY;
 }
@@ -241,11 +248,9 @@ void frame_free_block(paddr_t first, uint32_t order)
 enum nx_status frame_alloc(paddr_t *frame)
 {
     // Again for as long as another hart takes what was drained.
-    while (!take_frame(&frame->value)) {
-        if (frame_free_count() == 0)
+    while (!take_frame(&frame->value))
+        if (!collect())
             return NX_ERR_NO_MEMORY;
-        drain_all();
-    }
     frame_zero(*frame);
     return NX_OK;
 }

@@ -169,32 +169,31 @@ enum nx_status memory_create_window(struct process *process, paddr_t base, uint6
     return NX_OK;
 }
 
-// The slot of page `index`; NULL while its frame of slots does not exist. `create_missing` makes
-// it, with the lock held.
-static enum nx_status find_slot(struct memory *memory, uint64_t index, bool create_missing,
-                                _Atomic uint64_t **slot)
+// The slot of page `index`; NULL while its frame of slots does not exist.
+static inline _Atomic uint64_t *find_slot(const struct memory *memory, uint64_t index)
 {
     _Atomic uint64_t *table = atomic_load_explicit(&memory->slots, memory_order_relaxed);
-    *slot = NULL;
-    if (memory->paged_depth == 1) {
-        *slot = &table[index];
+    if (memory->paged_depth == 1)
+        return &table[index];
+    // Acquire: pairs with the release in make_slot, so that the frame is seen zeroed.
+    uint64_t frame = atomic_load_explicit(&table[index / SLOTS_PER_FRAME], memory_order_acquire);
+    _Atomic uint64_t *leaf = arch_direct_map(paddr(frame));
+    return frame == 0 ? NULL : &leaf[index % SLOTS_PER_FRAME];
+}
+
+// The same; makes a frame of slots that is missing. The lock is held.
+static enum nx_status make_slot(struct memory *memory, uint64_t index, _Atomic uint64_t **slot)
+{
+    *slot = find_slot(memory, index);
+    if (*slot != NULL)
         return NX_OK;
-    }
-    _Atomic uint64_t *entry = &table[index / SLOTS_PER_FRAME];
-    // Acquire: pairs with the release below, so that the new frame is seen zeroed.
-    uint64_t address = atomic_load_explicit(entry, memory_order_acquire);
-    if (address == 0) {
-        if (!create_missing)
-            return NX_OK;
-        paddr_t frame;
-        enum nx_status status = alloc_charged(memory, &frame);
-        if (status != NX_OK)
-            return status;
-        address = frame.value;
-        atomic_store_explicit(entry, address, memory_order_release);
-    }
-    _Atomic uint64_t *leaf = arch_direct_map(paddr(address));
-    *slot = &leaf[index % SLOTS_PER_FRAME];
+    paddr_t frame;
+    enum nx_status status = alloc_charged(memory, &frame);
+    if (status != NX_OK)
+        return status;
+    _Atomic uint64_t *table = atomic_load_explicit(&memory->slots, memory_order_relaxed);
+    atomic_store_explicit(&table[index / SLOTS_PER_FRAME], frame.value, memory_order_release);
+    *slot = find_slot(memory, index);
     return NX_OK;
 }
 
@@ -206,14 +205,10 @@ bool memory_find_page(const struct memory *memory, uint64_t index, paddr_t *fram
         *frame = paddr(memory->base.value + index * NX_PAGE_SIZE);
         return true;
     }
-    _Atomic uint64_t *slot;
-    // Creates nothing, so it changes nothing.
-    if (find_slot((struct memory *)(uintptr_t)memory, index, false, &slot) != NX_OK || slot == NULL)
-        return false;
+    _Atomic uint64_t *slot = find_slot(memory, index);
     // Acquire: pairs with the release in memory_commit_page, so that the frame is seen zeroed.
-    uint64_t address = atomic_load_explicit(slot, memory_order_acquire);
-    *frame = paddr(address);
-    return address != 0;
+    *frame = paddr(slot != NULL ? atomic_load_explicit(slot, memory_order_acquire) : 0);
+    return frame->value != 0;
 }
 
 enum nx_status memory_commit_page(struct memory *memory, uint64_t index, paddr_t *frame)
@@ -230,7 +225,7 @@ enum nx_status memory_commit_page(struct memory *memory, uint64_t index, paddr_t
     *frame = fresh;
     lock_acquire(&memory->lock);
     _Atomic uint64_t *slot;
-    status = find_slot(memory, index, true, &slot);
+    status = make_slot(memory, index, &slot);
     uint64_t present = status == NX_OK ? atomic_load_explicit(slot, memory_order_relaxed) : 0;
     bool used = status == NX_OK && present == 0;
     if (used) {
@@ -263,9 +258,9 @@ static bool destroy_pages(struct memory *memory)
     uint32_t cost = 0;
     while (memory->destroy_cursor < pages && cost < DESTROY_STEP_COST) {
         uint64_t index = memory->destroy_cursor;
-        _Atomic uint64_t *slot;
+        _Atomic uint64_t *slot = find_slot(memory, index);
         cost++;
-        if (find_slot(memory, index, false, &slot) != NX_OK || slot == NULL) {
+        if (slot == NULL) {
             memory->destroy_cursor = round_down(index, SLOTS_PER_FRAME) + SLOTS_PER_FRAME;
             continue;
         }
