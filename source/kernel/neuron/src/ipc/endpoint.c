@@ -10,9 +10,13 @@
 #include "ipc/transfer.h"
 #include "nexus/message.h"
 #include "object/process.h"
+#include "object/reclaim.h"
 #include "sched/scheduler.h"
 #include "sched/thread.h"
 #include <string.h>
+
+// Threads that are failed in one go.
+#define FAIL_STEP 16u
 
 enum nx_status endpoint_create(struct process *process, struct endpoint **endpoint)
 {
@@ -400,10 +404,11 @@ void endpoint_receiver_added(struct object *object)
     lock_release(&endpoint->lock);
 }
 
-// Fails every thread in one queue. No lock is held; each thread leaves under the lock.
-static void fail_queue(struct endpoint *endpoint, struct thread_queue *queue)
+// Fails up to FAIL_STEP threads in one queue; true when none is left. No lock is held; each thread
+// leaves under the lock.
+static bool fail_some(struct endpoint *endpoint, struct thread_queue *queue)
 {
-    for (;;) {
+    for (uint32_t i = 0; i < FAIL_STEP; i++) {
         lock_acquire(&endpoint->lock);
         struct thread *thread = queue->first;
         uint64_t wait = 0;
@@ -411,9 +416,16 @@ static void fail_queue(struct endpoint *endpoint, struct thread_queue *queue)
             wait = atomic_load_explicit(&thread->wait, memory_order_relaxed);
         lock_release(&endpoint->lock);
         if (thread == NULL)
-            return;
+            return true;
         (void)thread_cancel(thread, thread_sequence_of(wait), NX_ERR_PEER_CLOSED);
     }
+    return false;
+}
+
+// Whether callers wait whom nobody will receive from. The lock is held.
+static bool is_deserted_locked(const struct endpoint *endpoint)
+{
+    return endpoint->receive_handles == 0 && endpoint->callers.first != NULL;
 }
 
 void endpoint_receiver_removed(struct object *object)
@@ -423,16 +435,42 @@ void endpoint_receiver_removed(struct object *object)
     ASSERT(endpoint->receive_handles > 0);
     bool last = --endpoint->receive_handles == 0;
     lock_release(&endpoint->lock);
-    if (last)
-        fail_queue(endpoint, &endpoint->callers);
+    if (!last || fail_some(endpoint, &endpoint->callers))
+        return;
+    lock_acquire(&endpoint->lock);
+    bool begin = is_deserted_locked(endpoint) && !endpoint->draining;
+    if (begin)
+        endpoint->draining = true;
+    lock_release(&endpoint->lock);
+    if (begin) {
+        object_acquire(object);
+        reclaim_add_work(object);
+    }
+}
+
+// A step for an endpoint that still has references.
+static enum destroy_result drain_step(struct endpoint *endpoint)
+{
+    lock_acquire(&endpoint->lock);
+    bool more = is_deserted_locked(endpoint);
+    endpoint->draining = more;
+    lock_release(&endpoint->lock);
+    if (more) {
+        (void)fail_some(endpoint, &endpoint->callers);
+        return DESTROY_MORE;
+    }
+    object_release(&endpoint->object);
+    return DESTROY_KEEP;
 }
 
 enum destroy_result endpoint_destroy_step(struct object *object)
 {
     struct endpoint *endpoint = CONTAINER_OF(object, struct endpoint, object);
+    if (endpoint->draining)
+        return drain_step(endpoint);
     // Threads whose process closed the handle while they waited.
-    fail_queue(endpoint, &endpoint->callers);
-    fail_queue(endpoint, &endpoint->receivers);
+    if (!fail_some(endpoint, &endpoint->callers) || !fail_some(endpoint, &endpoint->receivers))
+        return DESTROY_MORE;
     // Whoever meant to end such a wait may still be looking for the lock.
     return DESTROY_UNLINKED;
 }

@@ -26,6 +26,7 @@ struct endpoint {
     struct thread_queue callers;
     struct thread_queue receivers;
     uint32_t receive_handles; // handles with NX_RIGHT_RECEIVE; 0: callers get NX_ERR_PEER_CLOSED
+    bool draining; // reclamation fails the callers that the last receiver left; it has a reference
 };
 
 NX_MUST_CHECK enum nx_status endpoint_create(struct process *process, struct endpoint **endpoint);
@@ -54,8 +55,9 @@ void endpoint_send_fault(struct endpoint *endpoint, uint64_t badge);
 // Takes a queued thread out. The endpoint's lock is held.
 void endpoint_remove_waiter(struct endpoint *endpoint, struct thread *thread);
 
-// A handle with NX_RIGHT_RECEIVE came or went; the last one to go fails all queued callers. The
-// handle table's lock may be held by receiver_added, no lock by receiver_removed.
+// A handle with NX_RIGHT_RECEIVE came or went; the last one to go fails all queued callers, some at
+// once and further ones in steps of reclamation, unless a receiver comes before. The handle table's
+// lock may be held by receiver_added, no lock by receiver_removed.
 void endpoint_receiver_added(struct object *object);
 void endpoint_receiver_removed(struct object *object);
 

@@ -11,6 +11,9 @@
 #include "sched/scheduler.h"
 #include "sched/thread.h"
 
+// Threads that are failed in one go.
+#define FAIL_STEP 16u
+
 enum nx_status notification_create(struct process *process, struct notification **notification)
 {
     struct object *object;
@@ -175,7 +178,7 @@ enum nx_status notification_bind_thread(struct notification *notification, struc
 enum destroy_result notification_destroy_step(struct object *object)
 {
     struct notification *notification = CONTAINER_OF(object, struct notification, object);
-    for (;;) {
+    for (uint32_t i = 0; i < FAIL_STEP; i++) {
         // Threads whose process closed the handle while they waited.
         lock_acquire(&notification->lock);
         struct thread *thread = notification->waiters.first;
@@ -187,4 +190,5 @@ enum destroy_result notification_destroy_step(struct object *object)
             return DESTROY_UNLINKED; // whoever meant to end such a wait may still be here
         (void)thread_cancel(thread, thread_sequence_of(wait), NX_ERR_PEER_CLOSED);
     }
+    return DESTROY_MORE;
 }

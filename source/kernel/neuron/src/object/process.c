@@ -11,6 +11,9 @@
 
 // Handles and mappings that one cleanup step may close.
 #define CLEANUP_STEP 16u
+
+// Threads killed in one go.
+#define KILL_STEP 8u
 // A process has memory to spare while one part in this many of its budget is left.
 #define SPARE_PART 4u
 
@@ -127,6 +130,26 @@ static void queue_cleanup(struct process *process)
     reclaim_add_work(&process->object);
 }
 
+// Kills up to KILL_STEP threads of a dying process. The others follow as those end and leave: each
+// that leaves kills more, so while one is left that was not killed, one that was is on its way.
+static void kill_some(struct process *process)
+{
+    for (uint32_t i = 0; i < KILL_STEP; i++) {
+        lock_acquire(&process->lock);
+        struct thread *thread = process->threads;
+        while (thread != NULL && atomic_load_explicit(&thread->pending, memory_order_relaxed) != 0)
+            thread = thread->next_in_process;
+        // A listed thread has a reference; this one lets it leave the list.
+        if (thread != NULL)
+            object_acquire(&thread->object);
+        lock_release(&process->lock);
+        if (thread == NULL)
+            return;
+        thread_kill(thread);
+        object_release(&thread->object);
+    }
+}
+
 void process_kill(struct process *process, int64_t exit_status)
 {
     // From a look-up it may be retired already: its destruction then does all there is to do.
@@ -135,15 +158,15 @@ void process_kill(struct process *process, int64_t exit_status)
     lock_acquire(&process->lock);
     bool first = begin_dying_locked(process, exit_status);
     bool empty = process->thread_count == 0;
-    if (first) {
-        // Threads stay listed until they have ended by themselves, and leave under this lock.
-        for (struct thread *thread = process->threads; thread != NULL;
-             thread = thread->next_in_process)
-            thread_kill(thread);
-    }
     lock_release(&process->lock);
+    // A process that ends itself: this thread must not return to user mode.
+    struct thread *current = hart_self()->current;
+    if (first && current != NULL && current->process == process)
+        thread_kill(current);
     if (first && empty)
         queue_cleanup(process);
+    else if (first)
+        kill_some(process);
     object_release(&process->object);
 }
 
@@ -190,9 +213,12 @@ void process_remove_thread(struct process *process, struct thread *thread)
     bool last = process->thread_count == 0;
     if (last && begin_dying_locked(process, 0))
         process->exit_status = 0;
+    bool dying = atomic_load_explicit(&process->state, memory_order_relaxed) == NX_PROCESS_DYING;
     lock_release(&process->lock);
     if (last)
         queue_cleanup(process);
+    else if (dying)
+        kill_some(process);
 }
 
 enum nx_status process_bind(struct process *process, struct notification *notification,

@@ -132,7 +132,8 @@ bool reclaim_run(uint32_t steps)
     struct reclaim_state *state = state_self();
     adopt_stopped(state);
     advance(state);
-    while (steps-- > 0 && state->ready.first != NULL) {
+    bool interrupted = false;
+    while (steps-- > 0 && state->ready.first != NULL && !interrupted) {
         struct object *object = state->ready.first;
         state->ready.first = object->next;
         if (state->ready.first == NULL)
@@ -141,6 +142,7 @@ bool reclaim_run(uint32_t steps)
             counter_add(&state->done, 1);
         else
             list_push(&state->ready, object);
+        interrupted = arch_interrupts_pending() != 0;
     }
     // With nobody lagging, this hart's next pass ends the grace period.
     return state->ready.first != NULL ||

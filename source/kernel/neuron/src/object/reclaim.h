@@ -30,8 +30,8 @@ void reclaim_retire(struct object *object);
 // The same for an object that needs no grace period but has bounded steps of work to do: a process
 // whose last thread is gone.
 void reclaim_add_work(struct object *object);
-// Runs up to `steps` destruction steps of this hart; true if there may be more to do now. No lock
-// may be held.
+// Runs up to `steps` destruction steps of this hart, fewer if an interrupt comes; true if there may
+// be more to do now. No lock may be held.
 bool reclaim_run(uint32_t steps);
 // Whether this hart has anything retired: its timer must not sleep for ever.
 bool reclaim_is_pending(void);

@@ -17,6 +17,9 @@
 #define RECLAIM_STEPS_TICK 4u
 #define RECLAIM_STEPS_IDLE 8u
 
+// Deadlines that one timer interrupt expires; those left make the timer interrupt again at once.
+#define EXPIRY_STEP 16u
+
 #define CLASS_IDLE (-1)
 
 static uint8_t class_of(const struct thread *thread)
@@ -278,15 +281,14 @@ static void count_tick(struct hart *hart, uint64_t now)
     hart->slice_over = true;
     hart->reschedule = true;
     reclaim_nudge();
-    if (hart->current != NULL)
-        (void)reclaim_run(RECLAIM_STEPS_TICK);
 }
 
 static void expire_deadlines(uint64_t now)
 {
     uint64_t sequence;
     struct thread *thread;
-    while ((thread = timer_pop_expired(now, &sequence)) != NULL)
+    for (uint32_t i = 0; i < EXPIRY_STEP && (thread = timer_pop_expired(now, &sequence)) != NULL;
+         i++)
         // A thread that was woken meanwhile is not ours to wake.
         (void)thread_cancel(thread, sequence, NX_ERR_TIMED_OUT);
 }
@@ -297,10 +299,14 @@ void scheduler_timer_interrupt(void)
     uint64_t now = arch_time();
     counter_add(&hart->timer_interrupts, 1);
     hart->armed_deadline = 0; // the hardware must be armed anew: its interrupt is level-triggered
-    if (hart->tick_deadline <= now)
+    bool ticked = hart->tick_deadline <= now;
+    if (ticked)
         count_tick(hart, now);
     expire_deadlines(now);
     update_timer(hart);
+    // Last, with the timer armed anew: an interrupt that pends from here on ends it early.
+    if (ticked && hart->current != NULL)
+        (void)reclaim_run(RECLAIM_STEPS_TICK);
 }
 
 void scheduler_evacuate(struct hart *hart)
