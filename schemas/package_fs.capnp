@@ -24,6 +24,9 @@ struct Request {
     open :group {
       # The reply carries a read-only memory-object handle whose bytes are the file.
       path @1 :Text;
+      release @10 :UInt64;
+      # A node that the client closes on the way; 0 is none. It counts whether or not the open
+      # succeeds.
     }
     fetch :group {
       # Makes a range of an open file's memory object valid.
@@ -62,6 +65,8 @@ struct Response {
       size @4 :UInt64;
       mode @5 :UInt16;
       type @6 :FileType;
+      valid @19 :UInt64;
+      # Bytes from the start of the file that are valid now: these need no fetch.
     }
     fetch :group {
       # The range that is valid now; it holds the one asked for, cut at the end of the file.

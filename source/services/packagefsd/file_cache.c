@@ -161,6 +161,12 @@ enum nx_status file_cache_open(struct file_cache *cache, const struct erofs_inod
     return NX_OK;
 }
 
+uint64_t file_cache_valid(const struct file *file)
+{
+    uint64_t bytes = page_map_valid_prefix(&file->map) * NX_PAGE_SIZE;
+    return bytes < file->inode.size ? bytes : file->inode.size;
+}
+
 void file_cache_close(struct file_cache *cache, struct file *file)
 {
     if (file->opens == 0) {

@@ -66,6 +66,9 @@ NX_MUST_CHECK enum nx_status file_cache_open(struct file_cache *cache,
 // The file of a token; NULL: void.
 struct file *file_cache_find(struct file_cache *cache, uint64_t token);
 
+// Bytes from the start of the file that are valid.
+uint64_t file_cache_valid(const struct file *file);
+
 void file_cache_close(struct file_cache *cache, struct file *file);
 
 // Makes a range valid, cut at the end of the file; *valid says what is valid, which may be more.

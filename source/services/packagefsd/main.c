@@ -4,6 +4,7 @@
 //     serve.c       requests and answers
 //     mount.c       what must be read before pkg:// is there
 //     file_cache.c  file contents: memory objects shared with clients; file_fill.c fills them
+//     path_cache.c  what paths lead to
 //     block_cache.c metadata
 //     image.c       the disk or the fixtures; the one door through which bytes enter
 //
@@ -27,6 +28,7 @@ int main(void)
         (void)!nx_registry_ready(status); // nexus-init sees the exit in any case
         return EXIT_FAILURE;
     }
+    path_cache_init(&service.paths);
     file_cache_init(&service.files, &service.mount.image, &service.mount.fs);
     status = nx_registry_ready(NX_OK);
     if (status == NX_OK) {

@@ -32,6 +32,11 @@ bool page_map_missing(const struct page_map *map, uint64_t first, uint64_t end,
     return run->first < end;
 }
 
+uint64_t page_map_valid_prefix(const struct page_map *map)
+{
+    return map->valid == map->pages ? map->pages : page_find(map, 0, map->pages, false);
+}
+
 void page_map_set(struct page_map *map, uint64_t first, uint64_t end)
 {
     while (first < end) {

@@ -27,6 +27,9 @@ void page_map_init(struct page_map *map, uint64_t *bits, uint64_t pages);
 bool page_map_missing(const struct page_map *map, uint64_t first, uint64_t end,
                       struct page_run *run);
 
+// How many pages from the first on are valid without a gap.
+uint64_t page_map_valid_prefix(const struct page_map *map);
+
 // Marks [first, end) valid; some may be already. end <= map->pages.
 void page_map_set(struct page_map *map, uint64_t first, uint64_t end);
 

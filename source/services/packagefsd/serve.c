@@ -57,9 +57,8 @@ static enum nx_status path_copy(const struct capnp_text *text, struct path *path
     return NX_OK;
 }
 
-// The inode at the end of a request's path. Bad bytes in it are erofs_resolve's to refuse.
-static enum nx_status path_resolve(const struct service *service, const struct capnp_text *text,
-                                   enum erofs_final_link final_link, struct erofs_inode *inode)
+static enum nx_status path_walk(const struct service *service, const struct capnp_text *text,
+                                enum erofs_final_link final_link, struct erofs_inode *inode)
 {
     struct path path;
     enum nx_status status = path_copy(text, &path);
@@ -67,6 +66,27 @@ static enum nx_status path_resolve(const struct service *service, const struct c
     return status != NX_OK
                ? status
                : erofs_resolve(&service->mount.fs, path.text, path.length, final_link, inode);
+}
+
+// The inode at the end of a request's path, valid until the next request. Bad bytes in the path are
+// erofs_resolve's to refuse.
+static enum nx_status path_resolve(struct service *service, const struct capnp_text *text,
+                                   enum erofs_final_link final_link,
+                                   const struct erofs_inode **inode)
+{
+    static struct erofs_inode walked; // of the one thread
+    struct path_key key;
+    bool is_short = path_key_make(&key, text->bytes, text->length, final_link);
+
+    *inode = is_short ? path_cache_find(&service->paths, &key) : NULL;
+    if (*inode != NULL) {
+        return NX_OK;
+    }
+    enum nx_status status = path_walk(service, text, final_link, &walked);
+    if (status == NX_OK) {
+        *inode = is_short ? path_cache_add(&service->paths, &key, &walked) : &walked;
+    }
+    return status;
 }
 
 static enum package_fs_file_type type_of(enum erofs_type type)
@@ -105,31 +125,41 @@ static enum nx_answer open_answer(struct nx_request *request, const struct erofs
     package_fs_response_set_open_size(&answer.response, inode->size);
     package_fs_response_set_open_mode(&answer.response, permissions_of(inode));
     package_fs_response_set_open_type(&answer.response, type_of(inode->type));
+    package_fs_response_set_open_valid(&answer.response, file != NULL ? file_cache_valid(file) : 0);
     return file == NULL ? answer_send(request, &answer)
                         : nx_request_answer_handle(
                               request, NX_OK, capnp_builder_bytes(&answer.message), file->shared);
+}
+
+static void node_release(struct service *service, uint64_t node)
+{
+    struct file *file = file_cache_find(&service->files, node);
+    if (file != NULL) {
+        file_cache_close(&service->files, file);
+    }
 }
 
 static enum nx_answer serve_open(struct service *service, struct nx_request *request,
                                  const struct package_fs_request_reader *reader)
 {
     struct capnp_text text;
-    struct erofs_inode inode;
+    const struct erofs_inode *inode;
     struct file *file = NULL;
 
     enum nx_status status = package_fs_request_open_path(reader, &text);
     if (status != NX_OK) {
         return nx_request_answer(request, NX_ERR_BAD_FORMAT, 0);
     }
+    node_release(service, package_fs_request_open_release(reader));
     status = path_resolve(service, &text, EROFS_FOLLOW_FINAL, &inode);
-    if (status == NX_OK && inode.type == EROFS_TYPE_DIRECTORY) {
+    if (status == NX_OK && inode->type == EROFS_TYPE_DIRECTORY) {
         status = NX_ERR_IS_DIRECTORY;
-    } else if (status == NX_OK && inode.type != EROFS_TYPE_FILE) {
+    } else if (status == NX_OK && inode->type != EROFS_TYPE_FILE) {
         status = NX_ERR_WRONG_TYPE;
-    } else if (status == NX_OK && inode.size > 0) {
-        status = file_cache_open(&service->files, &inode, &file);
+    } else if (status == NX_OK && inode->size > 0) {
+        status = file_cache_open(&service->files, inode, &file);
     }
-    return status == NX_OK ? open_answer(request, &inode, file) : answer_status(request, status);
+    return status == NX_OK ? open_answer(request, inode, file) : answer_status(request, status);
 }
 
 static enum nx_answer serve_fetch(struct service *service, struct nx_request *request,
@@ -175,7 +205,7 @@ static enum nx_answer serve_stat(struct service *service, struct nx_request *req
                                  const struct package_fs_request_reader *reader)
 {
     struct capnp_text text;
-    struct erofs_inode inode;
+    const struct erofs_inode *inode;
     struct answer answer;
 
     enum nx_status status = package_fs_request_stat_path(reader, &text);
@@ -190,12 +220,12 @@ static enum nx_answer serve_stat(struct service *service, struct nx_request *req
         return answer_status(request, status);
     }
     package_fs_response_init_stat(&answer.response);
-    package_fs_response_set_stat_node(&answer.response, inode.nid);
-    package_fs_response_set_stat_size(&answer.response, inode.size);
-    package_fs_response_set_stat_modified_seconds(&answer.response, inode.mtime);
-    package_fs_response_set_stat_links(&answer.response, inode.nlink);
-    package_fs_response_set_stat_mode(&answer.response, permissions_of(&inode));
-    package_fs_response_set_stat_type(&answer.response, type_of(inode.type));
+    package_fs_response_set_stat_node(&answer.response, inode->nid);
+    package_fs_response_set_stat_size(&answer.response, inode->size);
+    package_fs_response_set_stat_modified_seconds(&answer.response, inode->mtime);
+    package_fs_response_set_stat_links(&answer.response, inode->nlink);
+    package_fs_response_set_stat_mode(&answer.response, permissions_of(inode));
+    package_fs_response_set_stat_type(&answer.response, type_of(inode->type));
     return answer_send(request, &answer);
 }
 
@@ -203,7 +233,7 @@ static enum nx_answer serve_read_link(struct service *service, struct nx_request
                                       const struct package_fs_request_reader *reader)
 {
     struct capnp_text text;
-    struct erofs_inode inode;
+    const struct erofs_inode *inode;
     struct path target;
     struct answer answer;
 
@@ -213,7 +243,7 @@ static enum nx_answer serve_read_link(struct service *service, struct nx_request
     }
     status = path_resolve(service, &text, EROFS_KEEP_FINAL, &inode);
     if (status == NX_OK) {
-        status = erofs_readlink(&service->mount.fs, &inode, target.text, sizeof(target.text),
+        status = erofs_readlink(&service->mount.fs, inode, target.text, sizeof(target.text),
                                 &target.length);
     }
     if (status == NX_OK) {
@@ -318,7 +348,7 @@ static enum nx_answer serve_list(struct service *service, struct nx_request *req
     static struct listing listing; // of the one thread; too large for the stack's taste
     uint64_t cookie = package_fs_request_list_cookie(reader);
     struct capnp_text text;
-    struct erofs_inode inode;
+    const struct erofs_inode *inode;
     struct answer answer;
 
     enum nx_status status = package_fs_request_list_path(reader, &text);
@@ -327,7 +357,7 @@ static enum nx_answer serve_list(struct service *service, struct nx_request *req
     }
     status = path_resolve(service, &text, EROFS_FOLLOW_FINAL, &inode);
     if (status == NX_OK) {
-        status = entries_gather(&service->mount.fs, &inode, cookie, &listing);
+        status = entries_gather(&service->mount.fs, inode, cookie, &listing);
     }
     if (status == NX_OK) {
         status = answer_begin(&answer);

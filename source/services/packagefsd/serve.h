@@ -6,9 +6,11 @@
 #include "file_cache.h"
 #include "mount.h"
 #include "nexus/service.h"
+#include "path_cache.h"
 
 struct service {
     struct mount mount;
+    struct path_cache paths;
     struct file_cache files;
 };
 

@@ -140,6 +140,7 @@ static void dump_fs_request(struct dump *dump, const struct package_fs_request_r
         break;
     case PACKAGE_FS_REQUEST_OPEN:
         DUMP_BYTES("open.path", capnp_text, package_fs_request_open_path);
+        DUMP_NUMBER("open.release", package_fs_request_open_release(reader));
         break;
     case PACKAGE_FS_REQUEST_FETCH:
         DUMP_NUMBER("fetch.node", package_fs_request_fetch_node(reader));
@@ -208,6 +209,7 @@ static void dump_fs_response(struct dump *dump, const struct package_fs_response
         DUMP_NUMBER("open.size", package_fs_response_open_size(reader));
         DUMP_NUMBER("open.mode", package_fs_response_open_mode(reader));
         DUMP_NUMBER("open.type", package_fs_response_open_type(reader));
+        DUMP_NUMBER("open.valid", package_fs_response_open_valid(reader));
         break;
     case PACKAGE_FS_RESPONSE_FETCH:
         DUMP_NUMBER("fetch.offset", package_fs_response_fetch_offset(reader));
@@ -247,6 +249,7 @@ static enum nx_status fill_fs_request(unsigned member, void *buffer, size_t size
     case PACKAGE_FS_REQUEST_OPEN:
         package_fs_request_init_open(&builder);
         FILL_TEXT(package_fs_request_set_open_path, "open.path");
+        FILL_NUMBER(package_fs_request_set_open_release, uint64_t, "open.release");
         break;
     case PACKAGE_FS_REQUEST_FETCH:
         package_fs_request_init_fetch(&builder);
@@ -325,6 +328,7 @@ static enum nx_status fill_fs_answer(unsigned member, struct package_fs_response
         FILL_NUMBER(package_fs_response_set_open_size, uint64_t, "open.size");
         FILL_NUMBER(package_fs_response_set_open_mode, uint16_t, "open.mode");
         FILL_ENUM(package_fs_response_set_open_type, package_fs_file_type, 4, "open.type");
+        FILL_NUMBER(package_fs_response_set_open_valid, uint64_t, "open.valid");
         break;
     case PACKAGE_FS_RESPONSE_FETCH:
         package_fs_response_init_fetch(&builder);

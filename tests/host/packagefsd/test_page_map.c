@@ -47,6 +47,20 @@ static void test_an_empty_range_misses_nothing(void **state)
     assert_false(page_map_missing(&map, PAGES, PAGES, &run));
 }
 
+static void test_the_valid_prefix_ends_at_the_first_gap(void **state)
+{
+    (void)state;
+    assert_int_equal(page_map_valid_prefix(&map), 0);
+    page_map_set(&map, 1, PAGES);
+    assert_int_equal(page_map_valid_prefix(&map), 0);
+    (void)prepare(NULL);
+    page_map_set(&map, 0, 130);
+    page_map_set(&map, 131, PAGES);
+    assert_int_equal(page_map_valid_prefix(&map), 130);
+    page_map_set(&map, 130, 131);
+    assert_int_equal(page_map_valid_prefix(&map), PAGES);
+}
+
 static void test_missing_runs_stop_at_valid_pages_and_at_the_end_asked_for(void **state)
 {
     (void)state;
@@ -137,6 +151,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_a_fresh_map_misses_everything_asked_for, prepare),
         cmocka_unit_test_setup(test_an_empty_range_misses_nothing, prepare),
+        cmocka_unit_test_setup(test_the_valid_prefix_ends_at_the_first_gap, prepare),
         cmocka_unit_test_setup(test_missing_runs_stop_at_valid_pages_and_at_the_end_asked_for,
                                prepare),
         cmocka_unit_test_setup(test_setting_twice_counts_once, prepare),

@@ -3,11 +3,23 @@
 #include "nexus/packages.h"
 #include "packages_call.h"
 
+// What follows the scheme; NULL: the path does not start with it.
+static const char *after_scheme(const char *path)
+{
+    const char *scheme = NX_PACKAGE_SCHEME;
+    for (; *scheme != '\0'; scheme++, path++) {
+        if (*path != *scheme) {
+            return NULL;
+        }
+    }
+    return path;
+}
+
 const char *package_path(const char *path)
 {
-    size_t scheme = strlen(NX_PACKAGE_SCHEME);
-    if (strncmp(path, NX_PACKAGE_SCHEME, scheme) == 0) {
-        path += scheme;
+    const char *inner = after_scheme(path);
+    if (inner != NULL) {
+        path = inner;
     } else if (strstr(path, "://") != NULL) {
         return NULL;
     }
@@ -17,22 +29,27 @@ const char *package_path(const char *path)
     return path;
 }
 
+const char *package_path_with_scheme(const char *path)
+{
+    return after_scheme(path) != NULL ? package_path(path) : NULL;
+}
+
 enum nx_status package_call_begin(struct package_call *call)
 {
     return package_fs_request_begin(&call->message, nx_page()->data, NX_MESSAGE_BYTES_MAX,
                                     &call->request);
 }
 
-enum nx_status package_call_finish(struct package_call *call,
-                                   enum package_fs_response_which expected)
+enum nx_status package_call_finish_until(struct package_call *call,
+                                         enum package_fs_response_which expected, uint64_t deadline)
 {
     nx_handle endpoint;
     enum nx_status status = nx_service_endpoint(NX_START_PACKAGES, "packages", &endpoint);
     if (status != NX_OK) {
         return status;
     }
-    status = nx_service_call(endpoint, capnp_builder_bytes(&call->message), NX_HANDLE_NONE,
-                             &call->reply, &call->retry);
+    status = nx_service_call_until(endpoint, capnp_builder_bytes(&call->message), NX_HANDLE_NONE,
+                                   deadline, &call->reply, &call->retry);
     if (status == NX_OK) {
         status = package_fs_response_decode(nx_page()->data, NX_INFO_BYTES(call->reply.info),
                                             &call->answer, &call->response);
@@ -44,6 +61,12 @@ enum nx_status package_call_finish(struct package_call *call,
         status = NX_ERR_BAD_FORMAT;
     }
     return status;
+}
+
+enum nx_status package_call_finish(struct package_call *call,
+                                   enum package_fs_response_which expected)
+{
+    return package_call_finish_until(call, expected, NX_DEADLINE_NEVER);
 }
 
 // Starts a request that carries a path; the three kinds differ only in which field takes it.

@@ -81,20 +81,33 @@ struct nx_retry {
 };
 
 // Sends `bytes` of page data and, unless NX_HANDLE_NONE, `handle`. Returns the transport's failure,
-// else the answer's word 0; reply->info then says what the page holds.
-// Inline, so that the message stays in registers.
-NX_MUST_CHECK NX_INLINE enum nx_status nx_service_call(nx_handle endpoint, size_t bytes,
-                                                       nx_handle handle, struct nx_message *reply,
-                                                       struct nx_retry *retry)
+// else the answer's word 0; reply->info then says what the page holds. Gives up at a deadline in
+// nanoseconds on the monotonic clock. Inline, so that the message stays in registers.
+NX_MUST_CHECK NX_INLINE enum nx_status nx_service_call_until(nx_handle endpoint, size_t bytes,
+                                                             nx_handle handle, uint64_t deadline,
+                                                             struct nx_message *reply,
+                                                             struct nx_retry *retry)
 {
     struct nx_message message = {.info = NX_INFO(bytes, handle != NX_HANDLE_NONE)};
     if (handle != NX_HANDLE_NONE) {
         nx_page()->handles[0] = handle;
     }
+    if (deadline != NX_DEADLINE_NEVER) {
+        nx_page()->deadline = deadline;
+        message.info |= NX_INFO_DEADLINE;
+    }
     enum nx_status status = nx_endpoint_call(endpoint, &message);
     retry->interrupted = status == NX_ERR_PEER_CLOSED;
     *reply = message;
     return status != NX_OK ? status : (enum nx_status)message.words[0];
+}
+
+// The same, however long it takes.
+NX_MUST_CHECK NX_INLINE enum nx_status nx_service_call(nx_handle endpoint, size_t bytes,
+                                                       nx_handle handle, struct nx_message *reply,
+                                                       struct nx_retry *retry)
+{
+    return nx_service_call_until(endpoint, bytes, handle, NX_DEADLINE_NEVER, reply, retry);
 }
 
 // Whether to call again; waits first, longer each time. Gives up after about ten seconds. A service

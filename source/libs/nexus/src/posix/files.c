@@ -1,69 +1,95 @@
 // SPDX-License-Identifier: Apache-2.0
 // File descriptors: 0 to 2 are the standard streams, the others are open files of pkg://.
 //
-// The table's lock guards the table and the reference counts; an open file has its own lock for its
-// position. A descriptor that is closed while another thread reads through it stays open for that
-// one read.
+// The table has no lock: a descriptor's reference count says who may use it. An open file has a
+// lock for its position.
+#include "../packages_call.h"
 #include "nexus/console.h"
 #include "nexus/lock.h"
 #include "posix.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
+#include <stdatomic.h>
 #include <unistd.h>
 
 #define DESCRIPTORS_MAX  64
 #define DESCRIPTOR_FIRST 3
 #define BLOCK_BYTES      4096
 
+// Who holds an open file: its descriptor, and each call that is using it. The last one of them ends
+// it, so that a read goes on while another thread closes. Once the descriptor has let go
+// (REFERENCES_CLOSING) nobody new gets hold of it, and the descriptor is not given out before the
+// last one is done.
+#define REFERENCES_FREE    0u
+#define REFERENCES_CLOSING 0x80000000u
+
 struct open_file {
+    _Atomic uint32_t references;
+    // Constant while there are references.
     struct nx_package_file *file;
-    uint32_t references;  // guarded by table_lock
     struct nx_mutex lock; // guards position
     uint64_t position;
 };
 
-static struct nx_mutex table_lock; // guards the table
-static struct open_file *table[DESCRIPTORS_MAX];
+static struct open_file table[DESCRIPTORS_MAX]; // by descriptor
 
 // ---- The table ----------------------------------------------------------------------------------
 
 static struct open_file *descriptor_get(int fd)
 {
-    struct open_file *open_file = NULL;
-    nx_mutex_lock(&table_lock);
-    if (fd >= DESCRIPTOR_FIRST && fd < DESCRIPTORS_MAX && table[fd] != NULL) {
-        open_file = table[fd];
-        open_file->references++;
+    if (fd < DESCRIPTOR_FIRST || fd >= DESCRIPTORS_MAX) {
+        return NULL;
     }
-    nx_mutex_unlock(&table_lock);
+    struct open_file *open_file = &table[fd];
+    uint32_t references = atomic_load_explicit(&open_file->references, memory_order_relaxed);
+    do {
+        if (references == REFERENCES_FREE || (references & REFERENCES_CLOSING) != 0) {
+            return NULL;
+        }
+        // Acquire pairs with the release in descriptor_publish.
+    } while (!atomic_compare_exchange_weak_explicit(&open_file->references, &references,
+                                                    references + 1, memory_order_acquire,
+                                                    memory_order_relaxed));
     return open_file;
 }
 
 static void open_file_put(struct open_file *open_file)
 {
-    nx_mutex_lock(&table_lock);
-    bool last = --open_file->references == 0;
-    nx_mutex_unlock(&table_lock);
-    if (last) {
+    // Release: this holder's use is over. Acquire: the last holder has seen every other's.
+    uint32_t before = atomic_fetch_sub_explicit(&open_file->references, 1, memory_order_acq_rel);
+    if (before == (REFERENCES_CLOSING | 1)) {
         nx_package_close(open_file->file);
         nx_mutex_destroy(&open_file->lock);
-        free(open_file);
+        // Release pairs with the acquire in descriptor_reserve.
+        atomic_store_explicit(&open_file->references, REFERENCES_FREE, memory_order_release);
     }
 }
 
-static int descriptor_install(struct open_file *open_file)
+// A descriptor that no call can use before it is published; -1: there is none.
+static int descriptor_reserve(void)
 {
-    int found = -1;
-    nx_mutex_lock(&table_lock);
-    for (int fd = DESCRIPTOR_FIRST; fd < DESCRIPTORS_MAX && found < 0; fd++) {
-        if (table[fd] == NULL) {
-            table[fd] = open_file;
-            found = fd;
+    for (int fd = DESCRIPTOR_FIRST; fd < DESCRIPTORS_MAX; fd++) {
+        uint32_t expected = REFERENCES_FREE;
+        if (atomic_compare_exchange_strong_explicit(&table[fd].references, &expected,
+                                                    REFERENCES_CLOSING | 1, memory_order_acquire,
+                                                    memory_order_relaxed)) {
+            return fd;
         }
     }
-    nx_mutex_unlock(&table_lock);
-    return found;
+    return -1;
+}
+
+static void descriptor_publish(int fd, struct nx_package_file *file)
+{
+    table[fd].file = file;
+    table[fd].position = 0;
+    // Release pairs with the acquire in descriptor_get.
+    atomic_store_explicit(&table[fd].references, 1, memory_order_release);
+}
+
+static void descriptor_free(int fd)
+{
+    atomic_store_explicit(&table[fd].references, REFERENCES_FREE, memory_order_release);
 }
 
 struct nx_package_file *posix_file_get(int fd, void **reference)
@@ -147,41 +173,48 @@ int open(const char *path, int flags, ...)
         errno = EROFS;
         return -1;
     }
-    struct open_file *open_file = calloc(1, sizeof(*open_file));
-    if (open_file == NULL) {
-        errno = ENOMEM;
+    const char *inner = package_path_with_scheme(path);
+    if (inner == NULL) {
+        errno = ENOENT;
         return -1;
     }
-    open_file->references = 1;
-    enum nx_status status = strncmp(path, NX_PACKAGE_SCHEME, strlen(NX_PACKAGE_SCHEME)) == 0
-                                ? nx_package_open(path, &open_file->file)
-                                : NX_ERR_NOT_FOUND;
+    int fd = descriptor_reserve();
+    if (fd < 0) {
+        errno = EMFILE;
+        return -1;
+    }
+    struct nx_package_file *file;
+    enum nx_status status = package_open_inner(inner, &file);
     if (status != NX_OK) {
-        free(open_file);
+        descriptor_free(fd);
         return posix_result(status);
     }
-    int fd = descriptor_install(open_file);
-    if (fd < 0) {
-        open_file_put(open_file);
-        errno = EMFILE;
-    }
+    descriptor_publish(fd, file);
     return fd;
+}
+
+// Marks a descriptor as closing. False: it is not open, or another thread closes it.
+static bool descriptor_close(int fd)
+{
+    _Atomic uint32_t *word = &table[fd].references;
+    uint32_t references = atomic_load_explicit(word, memory_order_relaxed);
+    do {
+        if (references == REFERENCES_FREE || (references & REFERENCES_CLOSING) != 0) {
+            return false;
+        }
+    } while (!atomic_compare_exchange_weak_explicit(word, &references,
+                                                    references | REFERENCES_CLOSING,
+                                                    memory_order_relaxed, memory_order_relaxed));
+    return true;
 }
 
 int close(int fd)
 {
-    struct open_file *open_file = NULL;
-    nx_mutex_lock(&table_lock);
-    if (fd >= DESCRIPTOR_FIRST && fd < DESCRIPTORS_MAX) {
-        open_file = table[fd];
-        table[fd] = NULL;
-    }
-    nx_mutex_unlock(&table_lock);
-    if (open_file == NULL) {
+    if (fd < DESCRIPTOR_FIRST || fd >= DESCRIPTORS_MAX || !descriptor_close(fd)) {
         errno = EBADF;
         return -1;
     }
-    open_file_put(open_file);
+    open_file_put(&table[fd]);
     return 0;
 }
 
