@@ -27,6 +27,9 @@ RELEASES = {"lock_release", "lock_release_fast"}
 ATOMIC = re.compile(r"(sc|amo\w+)\.w")
 INSTRUCTION = re.compile(r"\s*([0-9a-f]+):\s+(\S+)")
 FUNCTIONS_SHOWN = 8
+# Instructions of the release kernel.
+STRETCH_BUDGET = 20000
+HOLD_BUDGET = 2000
 SELFTEST = "nexus.selftest=1 nexus.poweroff=1"
 BOOT_SECONDS = 300
 # Printed by the first program: the boot is over, and the plugin has written its length.

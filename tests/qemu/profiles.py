@@ -13,6 +13,7 @@ from pathlib import Path
 
 import commands
 import console
+import latency
 import panic_report
 from gate import Topology, expectation, judge
 from qemu_boot import BUILD, ROOT, Boot, Outcome
@@ -160,6 +161,24 @@ def overflows(profile: Profile, log: Path) -> list[str]:
     return reasons
 
 
+def stays_short(profile: Profile, log: Path) -> list[str]:
+    """Boot counting what each stretch with interrupts off and each lock hold costs; name those too long."""
+    result, outcome = latency.measure(log, {"APPEND": profile.append} | profile.options, profile.timeout)
+    reasons = judge(outcome.log, expectation(profile.topology)) + ending(profile, outcome)
+    if not result.stretches or not result.holds:
+        reasons.append("the plugin saw no stretch or no hold")
+    if result.still_held:
+        reasons.append(f"{result.still_held} locks were held where interrupts were let in")
+    for kind, findings, budget in (
+        ("interrupts off", result.stretches, latency.STRETCH_BUDGET),
+        ("lock hold", result.holds, latency.HOLD_BUDGET),
+    ):
+        for finding in findings:
+            if finding.kernel > budget:
+                reasons.append(f"{kind}: {finding.kernel} instructions, budget {budget}: {finding.account()}")
+    return reasons
+
+
 PROFILES = [
     Profile("smp4", "four harts", gated_boot),
     Profile("smp3", "three harts", gated_boot, Topology(smp=3)),
@@ -193,6 +212,13 @@ PROFILES = [
         timeout=120,
     ),
     Profile("icount-smp4", "four harts counting instructions", gated_boot, options={"ICOUNT": "1"}, timeout=120),
+    Profile(
+        "latency",
+        "short stretches with interrupts off, short lock holds",
+        stays_short,
+        options={"SMP": "4"},
+        timeout=120,
+    ),
     Profile("uart-off", "a device tree that switches the UART off", uart_switched_off),
     Profile(
         "panic",

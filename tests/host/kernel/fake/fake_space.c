@@ -75,7 +75,7 @@ static uint32_t free_tables(paddr_t table, int level)
     return freed;
 }
 
-uint32_t arch_space_destroy(struct arch_space *space)
+bool arch_space_destroy_some(struct arch_space *space, uint32_t *tables)
 {
     for (uint32_t i = 0; i < hart_count(); i++) {
         struct arch_hart *arch = &harts[i].arch;
@@ -83,9 +83,9 @@ uint32_t arch_space_destroy(struct arch_space *space)
         FAKE_CHECK(arch->active.identifier != space->identifier);
         pthread_mutex_unlock(&arch->tlb_lock);
     }
-    uint32_t freed = free_tables(space->root, ROOT_LEVEL);
+    *tables = free_tables(space->root, ROOT_LEVEL) - 1;
     space->root = paddr(0);
-    return freed;
+    return true;
 }
 
 enum nx_status arch_space_map(struct arch_space *space, vaddr_t first, const paddr_t *frames,

@@ -65,9 +65,10 @@ void arch_kernel_table_build(void);
 // Creates an empty user address space (root table with the kernel's half, an ASID). Frames come
 // from frame_alloc (mm/frame.h). Errors: NX_ERR_NO_MEMORY.
 NX_MUST_CHECK enum nx_status arch_space_create(struct arch_space *space);
-// Frees tables and ASID. No user leaf may be left in it and no hart may run in it; harts may hold
-// it as their idle space no longer. Returns the number of table frames freed.
-uint32_t arch_space_destroy(struct arch_space *space);
+// One bounded step of freeing the space's tables, counted in *tables, and at last, when it returns
+// true, its root and ASID. No user leaf may be left in it and no hart may run in it; harts may hold
+// it as their idle space no longer.
+NX_MUST_CHECK bool arch_space_destroy_some(struct arch_space *space, uint32_t *tables);
 
 #define ARCH_PROT_READ    (1u << 0)
 #define ARCH_PROT_WRITE   (1u << 1)

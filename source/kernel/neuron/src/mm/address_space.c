@@ -56,13 +56,19 @@ uncharge:
     return status;
 }
 
-void address_space_destroy(struct address_space *space)
+bool address_space_destroy_some(struct address_space *space)
 {
     ASSERT(space->mapping_count == 0);
-    uint32_t freed = arch_space_destroy(&space->arch);
-    ASSERT(freed == space->table_frames + 1);
-    frame_free(arch_direct_unmap(space->mappings));
-    process_uncharge(space->process, (space->table_frames + 2ull) * NX_PAGE_SIZE);
+    uint32_t freed = 0;
+    bool done = arch_space_destroy_some(&space->arch, &freed);
+    space->table_frames -= freed;
+    process_uncharge(space->process, freed * NX_PAGE_SIZE);
+    if (done) {
+        ASSERT(space->table_frames == 0);
+        frame_free(arch_direct_unmap(space->mappings));
+        process_uncharge(space->process, 2 * NX_PAGE_SIZE); // the mappings and the root
+    }
+    return done;
 }
 
 // --- Translations that are gone

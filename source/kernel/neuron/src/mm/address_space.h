@@ -59,8 +59,8 @@ struct address_space {
 
 NX_MUST_CHECK enum nx_status address_space_init(struct address_space *space,
                                                 struct process *process);
-// All mappings are gone (address_space_clear_some). Frees the tables.
-void address_space_destroy(struct address_space *space);
+// All mappings are gone (address_space_clear_some). Frees some of the tables; true: all of them.
+NX_MUST_CHECK bool address_space_destroy_some(struct address_space *space);
 
 // Enters a mapping; *address 0 lets the kernel choose. Errors: NX_ERR_INVALID_ARGUMENT (alignment,
 // W+X, no permission bit), NX_ERR_OUT_OF_RANGE (past the object or outside the user range),

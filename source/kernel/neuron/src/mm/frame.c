@@ -42,8 +42,8 @@ static uint64_t free_frames;
 // Frames that a cache takes at once, as one block where there is one; and that it holds at most.
 #define CACHE_REFILL_ORDER 4u
 #define CACHE_MAX          (2u << CACHE_REFILL_ORDER)
-// Frames that go back under one hold of frame_lock.
-#define CACHE_DRAIN 8u
+// Frames that go back under one hold of the locks: each may merge through all orders.
+#define CACHE_DRAIN 4u
 
 // Single free frames of a hart, last in, first out. They count as free.
 struct frame_cache {
@@ -175,23 +175,22 @@ __attribute__((noinline)) static void cache_refill(struct frame_cache *cache)
         cache->frames[cache->count++] = first + --frames * NX_PAGE_SIZE;
 }
 
-// The cache's lock is held.
-__attribute__((noinline)) static void cache_drain(struct frame_cache *cache, uint32_t keep)
+// Gives some frames back. The cache's lock is held.
+__attribute__((noinline)) static void cache_drain(struct frame_cache *cache)
 {
-    while (cache->count > keep) {
-        lock_acquire(&frame_lock);
-        for (uint32_t i = 0; i < CACHE_DRAIN && cache->count > keep; i++)
-            free_locked(cache->frames[--cache->count], 0);
-        lock_release(&frame_lock);
-    }
+    lock_acquire(&frame_lock);
+    for (uint32_t i = 0; i < CACHE_DRAIN && cache->count > 0; i++)
+        free_locked(cache->frames[--cache->count], 0);
+    lock_release(&frame_lock);
 }
 
 static void drain_all(void)
 {
-    for (uint32_t i = 0; i < NX_HARTS_MAX; i++) {
-        lock_acquire(&caches[i].lock);
-        cache_drain(&caches[i], 0);
-        lock_release(&caches[i].lock);
+    for (uint32_t i = 0; i < NX_HARTS_MAX * (CACHE_MAX / CACHE_DRAIN); i++) {
+        struct frame_cache *cache = &caches[i % NX_HARTS_MAX];
+        lock_acquire(&cache->lock);
+        cache_drain(cache);
+        lock_release(&cache->lock);
     }
 }
 
@@ -261,7 +260,7 @@ void frame_free(paddr_t frame)
     struct frame_cache *cache = &caches[hart_self()->index.value];
     lock_acquire(&cache->lock);
     if (cache->count == CACHE_MAX)
-        cache_drain(cache, CACHE_MAX / 2);
+        cache_drain(cache);
     cache->frames[cache->count++] = frame.value;
     lock_release(&cache->lock);
 }

@@ -197,17 +197,29 @@ enum nx_status handle_close(struct process *process, uint64_t handle)
     return NX_OK;
 }
 
-// Takes the next used slot at or after the chunk that is last, for handle_table_close_some.
+static bool is_used(const struct handle_slot *slot)
+{
+    return tag_type(atomic_load_explicit(&slot->tag, memory_order_relaxed)) != NX_OBJECT_NONE;
+}
+
+// Takes the next used slot of the last chunk of a closed table, in which none becomes used again:
+// slots before close_cursor are free, and the search needs no lock.
 static bool take_any(struct handle_table *table, struct handle_value *value)
 {
-    uint32_t chunk = table->chunk_count - 1;
-    for (uint32_t i = 0; i < HANDLE_CHUNK_SLOTS; i++) {
-        uint32_t index = chunk * HANDLE_CHUNK_SLOTS + i;
-        struct handle_slot *slot = slot_at(table, index);
-        if (tag_type(atomic_load_explicit(&slot->tag, memory_order_relaxed)) != NX_OBJECT_NONE) {
-            slot_clear(table, slot, index, value);
+    uint32_t base = (table->chunk_count - 1) * HANDLE_CHUNK_SLOTS;
+    const struct handle_slot *chunk = slot_at(table, base);
+    while (table->close_cursor < HANDLE_CHUNK_SLOTS) {
+        uint32_t index = table->close_cursor++;
+        if (!is_used(&chunk[index]))
+            continue;
+        struct handle_slot *slot = slot_at(table, base + index);
+        lock_acquire(&table->lock);
+        bool taken = is_used(slot);
+        if (taken)
+            slot_clear(table, slot, base + index, value);
+        lock_release(&table->lock);
+        if (taken)
             return true;
-        }
     }
     return false;
 }
@@ -220,10 +232,7 @@ bool handle_table_close_some(struct process *process, uint32_t limit)
     lock_release(&table->lock);
     while (limit-- > 0 && table->chunk_count > 0) {
         struct handle_value value;
-        lock_acquire(&table->lock);
-        bool taken = take_any(table, &value);
-        lock_release(&table->lock);
-        if (taken) {
+        if (take_any(table, &value)) {
             if (value.type == NX_OBJECT_PROCESS && (value.rights & NX_RIGHT_MANAGE) != 0 &&
                 value.object != &process->object)
                 process_kill_unstarted(CONTAINER_OF(value.object, struct process, object));
@@ -236,6 +245,7 @@ bool handle_table_close_some(struct process *process, uint32_t limit)
         struct handle_slot *slots =
             atomic_exchange_explicit(&table->chunks[chunk], NULL, memory_order_relaxed);
         table->chunk_count--;
+        table->close_cursor = 0;
         frame_free(arch_direct_unmap(slots));
         process_uncharge(process, NX_PAGE_SIZE);
     }

@@ -41,7 +41,8 @@ struct handle_table {
     uint32_t chunk_count;
     uint32_t first_free; // index + 1, 0: none
     uint32_t used;
-    bool closed; // the process is dying: nothing may be installed any more
+    bool closed;           // the process is dying: nothing may be installed any more
+    uint32_t close_cursor; // once closed, whoever cleans up only: slots of the last chunk looked at
 };
 
 // What a handle names, copied out.

@@ -286,12 +286,13 @@ enum destroy_result process_destroy_step(struct object *object)
         return DESTROY_MORE;
     if (!address_space_clear_some(&process->space))
         return DESTROY_MORE;
+    if (!address_space_destroy_some(&process->space))
+        return DESTROY_MORE;
     if (process->exit_notification != NULL)
         object_release(&process->exit_notification->object);
     if (process->fault_endpoint != NULL)
         object_release(&process->fault_endpoint->object);
     registry_remove(process);
-    address_space_destroy(&process->space);
     ASSERT(atomic_load_explicit(&process->used, memory_order_relaxed) == 0);
     if (object->charged_to != NULL)
         process_uncharge(object->charged_to, process->budget);

@@ -58,6 +58,10 @@ struct arch_space {
     uint64_t satp; // mode, ASID and root table, as written to the register
     paddr_t root;  // root table
     uint32_t asid; // 0: shared, flushed at each activation
+    // While it is destroyed: entries of the root, and of the table that its entry there names,
+    // whose tables are freed.
+    uint32_t root_cursor;
+    uint32_t middle_cursor;
 };
 
 #endif

@@ -14,6 +14,9 @@
 // Past this many pages one fence for the whole space costs less than one a page.
 #define FLUSH_PAGES_MAX 64u
 
+// Tables that one step of destruction frees.
+#define DESTROY_STEP 16u
+
 static struct page_table *root_of(const struct arch_space *space)
 {
     return arch_direct_map(space->root);
@@ -36,35 +39,48 @@ enum nx_status arch_space_create(struct arch_space *space)
     return NX_OK;
 }
 
-static uint32_t free_tables(struct page_table *table, unsigned count, int level)
+// The table that the first valid entry from *cursor on names; NULL: none is up to `count`.
+static struct page_table *next_child(struct page_table *table, unsigned count, uint32_t *cursor)
 {
-    uint32_t freed = 0;
+    for (; *cursor < count; ++*cursor) {
+        const uint64_t entry = atomic_load_explicit(&table->entries[*cursor], memory_order_relaxed);
 
-    for (unsigned i = 0; i < count; i++) {
-        const uint64_t entry = atomic_load_explicit(&table->entries[i], memory_order_relaxed);
-
-        if (!pte_is_valid(entry)) {
-            continue;
+        if (pte_is_valid(entry)) {
+            ASSERT(!pte_is_leaf(entry));
+            return pte_table(entry);
         }
-        ASSERT(!pte_is_leaf(entry));
-        if (level > 1) {
-            freed += free_tables(pte_table(entry), PAGE_TABLE_ENTRIES, level - 1);
-        }
-        frame_free(pte_address(entry));
-        freed++;
     }
-    return freed;
+    return NULL;
 }
 
-uint32_t arch_space_destroy(struct arch_space *space)
+bool arch_space_destroy_some(struct arch_space *space, uint32_t *tables)
 {
-    const uint32_t freed =
-        free_tables(root_of(space), PAGE_TABLE_USER_ENTRIES, PAGE_LEVEL_ROOT) + 1;
+    struct page_table *middle =
+        next_child(root_of(space), PAGE_TABLE_USER_ENTRIES, &space->root_cursor);
 
-    frame_free(space->root);
-    asid_free(space->asid);
-    *space = (struct arch_space){0};
-    return freed;
+    if (middle == NULL) {
+        frame_free(space->root);
+        asid_free(space->asid);
+        *space = (struct arch_space){0};
+        return true;
+    }
+    struct page_table *leaf = NULL;
+
+    for (*tables = 0; *tables < DESTROY_STEP; ++*tables) {
+        leaf = next_child(middle, PAGE_TABLE_ENTRIES, &space->middle_cursor);
+        if (leaf == NULL) {
+            break;
+        }
+        space->middle_cursor++;
+        frame_free(arch_direct_unmap(leaf));
+    }
+    if (leaf == NULL) {
+        space->middle_cursor = 0;
+        space->root_cursor++;
+        frame_free(arch_direct_unmap(middle));
+        ++*tables;
+    }
+    return false;
 }
 
 // The entry of the 4 KiB leaf for `address`, or NULL if a table on the way is missing.
