@@ -85,10 +85,10 @@ static void test_rearm_sees_an_element_that_causes_no_interrupt(void **state)
         assert_int_equal(virtqueue_take(&queue, &completion), VIRTQUEUE_TAKEN);
         assert_int_equal(virtqueue_take(&queue, &completion), VIRTQUEUE_EMPTY);
         device_puts_used(&queue, 2, heads[1]);
-        assert_true(virtqueue_rearm(&queue));
+        assert_true(virtqueue_rearm(&queue, 1));
         assert_int_equal(virtqueue_take(&queue, &completion), VIRTQUEUE_TAKEN);
         assert_int_equal(completion.head, heads[1]);
-        assert_false(virtqueue_rearm(&queue));
+        assert_false(virtqueue_rearm(&queue, 1));
         assert_int_equal(*queue.used_event, event_index == 1 ? 2 : 0);
     }
 }

@@ -16,7 +16,7 @@
 //                virtio_blk_kick(&device);                    // once for the whole batch
 //                arm a timer for virtio_blk_next_deadline(&device)
 //   interrupt    status = virtio_blk_interrupt(&device); acknowledge the interrupt at its
-//   controller;
+//                controller;
 //                while ((request = virtio_blk_completed(&device)) != NULL) answer request->cookie;
 //                status NX_ERR_DEVICE: go to "reset"
 //   timer        status = virtio_blk_expire(&device, now); take completed requests as above;
@@ -234,6 +234,7 @@ struct virtio_blk {
     uint64_t reset_deadline_ns;    // while RESETTING
     uint64_t earliest_deadline_ns; // no request in flight is due earlier; UINT64_MAX when none is
     uint32_t quiet_interrupts;     // in a row, without a completion
+    uint16_t interrupt_after;      // chains that are to be used before the next interrupt
     uint16_t request_count;        // in flight
     enum nx_status return_status;  // of requests that a reset hands back, unless overdue
     bool stopping;                 // RESETTING leads to STOPPED, not to READY
@@ -298,6 +299,20 @@ void virtio_blk_kick(struct virtio_blk *device);
 //   good. NX_ERR_BAD_STATE  not READY and not BROKEN: acknowledged at the device (unless STOPPED),
 //   no more.
 NX_MUST_CHECK enum nx_status virtio_blk_interrupt(struct virtio_blk *device);
+
+// Takes back what the last virtio_blk_interrupt noted if the interrupt controller says that there
+// was no interrupt, so that nobody who can cause such calls makes the device look broken.
+void virtio_blk_interrupt_was_none(struct virtio_blk *device);
+
+// As virtio_blk_interrupt, without an interrupt: takes what is finished.
+NX_MUST_CHECK enum nx_status virtio_blk_poll(struct virtio_blk *device);
+
+// Asks for the next interrupt when `requests` more have been finished, or all that are in flight:
+// for an owner whose clients do not wait for each of them. Holds until it is called again; 1 after
+// every start. True: some are finished already and may cause no interrupt: call virtio_blk_poll.
+// Without VIRTIO_F_EVENT_IDX each of them interrupts. Call it last, after all submits: it counts
+// what is in flight at that moment.
+NX_MUST_CHECK bool virtio_blk_interrupt_after(struct virtio_blk *device, uint32_t requests);
 
 // The next request that came back, in order of completion, or NULL. It is the caller's again.
 struct virtio_blk_request *virtio_blk_completed(struct virtio_blk *device);

@@ -76,6 +76,16 @@ static enum virtio_blk_fault queue_fault(enum virtqueue_result result)
     }
 }
 
+// No more than there are in flight: else the interrupt never came.
+static uint16_t chains_until_interrupt(const struct virtio_blk *device)
+{
+    uint16_t in_flight = device->queue.in_flight;
+    if (device->interrupt_after <= in_flight) {
+        return device->interrupt_after;
+    }
+    return in_flight > 1 ? in_flight : 1;
+}
+
 // Takes used elements until there are none and the next one will interrupt; *taken counts them.
 // Bounded: every turn takes a chain in flight or ends, whatever the device does to used.idx.
 static enum virtio_blk_fault used_drain(struct virtio_blk *device, uint32_t *taken)
@@ -89,7 +99,7 @@ static enum virtio_blk_fault used_drain(struct virtio_blk *device, uint32_t *tak
             if (promised) {
                 return VIRTIO_BLK_FAULT_USED_INDEX;
             }
-            if (!virtqueue_rearm(&device->queue)) {
+            if (!virtqueue_rearm(&device->queue, chains_until_interrupt(device))) {
                 return VIRTIO_BLK_FAULT_NONE;
             }
             promised = true;
@@ -197,6 +207,53 @@ enum nx_status virtio_blk_interrupt(struct virtio_blk *device)
     }
     virtio_blk_kick(device); // parts published by the drain
     return NX_OK;
+}
+
+void virtio_blk_interrupt_was_none(struct virtio_blk *device)
+{
+    if (device->counters.interrupts > 0) {
+        device->counters.interrupts--;
+    }
+    if (device->quiet_interrupts > 0) {
+        device->quiet_interrupts--;
+    }
+}
+
+enum nx_status virtio_blk_poll(struct virtio_blk *device)
+{
+    uint32_t taken;
+    if (device->state == VIRTIO_BLK_BROKEN) {
+        return NX_ERR_DEVICE;
+    }
+    if (device->state != VIRTIO_BLK_READY) {
+        return NX_ERR_BAD_STATE;
+    }
+    enum virtio_blk_fault fault = used_drain(device, &taken);
+    if (fault != VIRTIO_BLK_FAULT_NONE) {
+        virtio_blk_break(device, fault);
+        return NX_ERR_DEVICE;
+    }
+    if (taken > 0) {
+        device->quiet_interrupts = 0;
+    }
+    virtio_blk_kick(device); // parts published by the drain
+    return NX_OK;
+}
+
+bool virtio_blk_interrupt_after(struct virtio_blk *device, uint32_t requests)
+{
+    if (requests > VIRTQUEUE_MAX_SIZE) {
+        requests = VIRTQUEUE_MAX_SIZE;
+    }
+    device->interrupt_after = (uint16_t)(requests > 1 ? requests : 1);
+    if (device->state != VIRTIO_BLK_READY || !device->queue.event_index) {
+        return false;
+    }
+    uint16_t after = chains_until_interrupt(device);
+    if (device->queue.armed_index == (uint16_t)(device->queue.used_index + after - 1u)) {
+        return false; // it stands so, and what came since has interrupted or will
+    }
+    return virtqueue_rearm(&device->queue, after);
 }
 
 // Marks what is overdue and finds the earliest deadline of the rest. Returns how many are overdue.

@@ -1,111 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
-// Requests of a virtio block device on their way in: checks, parts, submission, and the way back.
+// Requests of a virtio block device on their way in: checks, submission, and the way back.
 // The contract is in virtio_blk.h; the request format is virtio 1.2 section 5.2.6.
 //
 // A request holds one chain of descriptors from submit to its return. Its head names the slot with
 // header, status byte and indirect table, so the device's answer is found by the head and by
-// nothing else it says. A request that exceeds the device's limits goes in parts, one after the
-// other, through the same chain: it was reserved with the length of the longest part, so a part
-// that follows always has its descriptors.
+// nothing else it says.
+//
+// With indirect tables a request that is within the device's limits goes as it is: one pass over
+// its segments checks them and writes the table. Everything else is virtio_blk_parts.c.
 #include "virtio_blk_private.h"
 
 #include <stdatomic.h>
 
-// A place in a request's scatter list.
-struct cursor {
-    uint32_t segment;
-    uint32_t offset; // bytes into the segment
-};
-
-static bool is_indirect(const struct virtio_blk *device)
-{
-    return (device->features & VIRTIO_F_INDIRECT_DESC) != 0;
-}
-
-// The next contiguous piece of the scatter list, at most `limit` bytes; advances the cursor.
-static struct virtio_blk_segment piece_next(const struct virtio_blk_request *request,
-                                            struct cursor *cursor, uint32_t limit)
-{
-    const struct virtio_blk_segment *segment = &request->segments[cursor->segment];
-    uint32_t left = segment->length - cursor->offset;
-    struct virtio_blk_segment piece = {
-        .bus_address = segment->bus_address + cursor->offset,
-        .length = left < limit ? left : limit,
-    };
-    cursor->offset += piece.length;
-    if (cursor->offset == segment->length) {
-        cursor->segment++;
-        cursor->offset = 0;
-    }
-    return piece;
-}
-
-// How many bytes from the cursor on fit one device request, in whole blocks; how many data
-// descriptors they take at most goes to *descriptors. 0: not even one block fits.
-static uint32_t part_measure(const struct virtio_blk *device,
-                             const struct virtio_blk_request *request, struct cursor cursor,
-                             uint16_t *descriptors)
-{
-    uint32_t bytes = 0;
-    uint16_t count = 0;
-    while (count < device->data_limit && cursor.segment < request->segment_count) {
-        bytes += piece_next(request, &cursor, device->piece_limit).length;
-        count++;
-    }
-    *descriptors = count;
-    return bytes - bytes % device->block_size;
-}
-
-// Walks all parts before the device sees the first: the longest one's data descriptors go to
-// *descriptors. False: some part would hold no block.
-static bool parts_measure(const struct virtio_blk *device, const struct virtio_blk_request *request,
-                          uint16_t *descriptors)
-{
-    struct cursor cursor = {0};
-    *descriptors = 0;
-    while (cursor.segment < request->segment_count) {
-        uint16_t count;
-        uint32_t bytes = part_measure(device, request, cursor, &count);
-        if (bytes == 0) {
-            return false;
-        }
-        if (count > *descriptors) {
-            *descriptors = count;
-        }
-        while (bytes > 0) {
-            bytes -= piece_next(request, &cursor, bytes).length;
-        }
-    }
-    return true;
-}
-
-static enum nx_status segments_check(const struct virtio_blk_request *request)
-{
-    uint64_t total = 0;
-    if (request->segments == NULL || request->segment_count == 0) {
-        return NX_ERR_INVALID_ARGUMENT;
-    }
-    if (request->segment_count > VIRTIO_BLK_MAX_SEGMENTS) {
-        return NX_ERR_TOO_LARGE;
-    }
-    for (uint32_t index = 0; index < request->segment_count; index++) {
-        const struct virtio_blk_segment *segment = &request->segments[index];
-        if (segment->length == 0 || segment->length % VIRTIO_BLK_SECTOR_BYTES != 0) {
-            return NX_ERR_INVALID_ARGUMENT;
-        }
-        if (segment->bus_address > UINT64_MAX - segment->length) {
-            return NX_ERR_OVERFLOW;
-        }
-        total += segment->length;
-    }
-    uint64_t wanted = (uint64_t)request->sector_count * VIRTIO_BLK_SECTOR_BYTES;
-    return total == wanted ? NX_OK : NX_ERR_INVALID_ARGUMENT;
-}
-
+// Everything but the segments.
 static enum nx_status request_check(const struct virtio_blk *device,
                                     const struct virtio_blk_request *request)
 {
-    uint32_t block_sectors = device->block_size / VIRTIO_BLK_SECTOR_BYTES;
+    uint32_t block_mask = device->block_size / VIRTIO_BLK_SECTOR_BYTES - 1; // a power of two
     if (request->sector_count == 0) {
         return NX_ERR_INVALID_ARGUMENT;
     }
@@ -115,87 +26,78 @@ static enum nx_status request_check(const struct virtio_blk *device,
     if (request->first_sector > UINT64_MAX - request->sector_count) {
         return NX_ERR_OVERFLOW;
     }
-    if (request->first_sector > device->sectors ||
-        request->sector_count > device->sectors - request->first_sector) {
+    if (request->first_sector + request->sector_count > device->sectors) {
         return NX_ERR_OUT_OF_RANGE;
     }
-    if (request->first_sector % block_sectors != 0 || request->sector_count % block_sectors != 0) {
+    if (((request->first_sector | request->sector_count) & block_mask) != 0) {
         return NX_ERR_INVALID_ARGUMENT;
     }
-    return segments_check(request);
+    return NX_OK;
 }
 
-// Where the next descriptor of a part goes: into the slot's indirect table, or along the chain.
-struct chain {
-    struct virtio_blk *device;
-    struct virtq_desc *table; // NULL: the chain in the queue itself
-    uint16_t index;
-};
-
-static void chain_append(struct chain *chain, uint64_t address, uint32_t length, uint16_t flags)
-{
-    if (chain->table == NULL) {
-        chain->index = virtqueue_write(&chain->device->queue, chain->index, address, length, flags);
-        return;
-    }
-    chain->table[chain->index] = (struct virtq_desc){
-        .addr = address,
-        .len = length,
-        .flags = flags,
-        .next = (flags & VIRTQ_DESC_F_NEXT) != 0 ? (uint16_t)(chain->index + 1) : 0,
-    };
-    chain->index++;
-}
-
-void virtio_blk_part_publish(struct virtio_blk *device, struct virtio_blk_request *request,
-                             uint16_t head)
+// Writes the whole request into the slot's table, whose first entry (the header's) and whose
+// descriptor in the queue stand since the start. Checks the segments on the way: nothing is
+// published, so a refusal leaves no trace. NX_ERR_BUSY: it has to go in parts.
+static enum nx_status whole_fill(const struct virtio_blk *device,
+                                 const struct virtio_blk_request *request, uint16_t head)
 {
     struct virtio_blk_slot *slot = &device->slots[head];
-    uint64_t slot_address =
-        device->dma.bus_address + VIRTQUEUE_MAX_BYTES + (uint64_t)head * sizeof(*slot);
-    struct chain chain = {.device = device, .table = NULL, .index = head};
-    struct cursor cursor = {request->segment_index, request->segment_offset};
-    uint16_t descriptors;
-    uint32_t left = part_measure(device, request, cursor, &descriptors);
+    uint32_t count = request->segment_count;
+    uint64_t total = 0;
 
-    if (is_indirect(device)) {
-        chain.table = slot->table;
-        chain.index = 0;
+    for (uint32_t index = 0; index < count; index++) {
+        uint64_t address = request->segments[index].bus_address;
+        uint32_t length = request->segments[index].length;
+        if (length == 0 || length % VIRTIO_BLK_SECTOR_BYTES != 0) {
+            return NX_ERR_INVALID_ARGUMENT;
+        }
+        if (address > UINT64_MAX - length) {
+            return NX_ERR_OVERFLOW;
+        }
+        if (length > device->piece_limit) {
+            return NX_ERR_BUSY;
+        }
+        virtq_desc_write(&slot->table[index + 1], address, length,
+                         VIRTQ_DESC_F_NEXT | VIRTQ_DESC_F_WRITE, (uint16_t)(index + 2));
+        total += length;
     }
-    slot->header = (struct virtio_blk_req_header){
-        .type = VIRTIO_BLK_T_IN,
-        .sector = request->first_sector + request->bytes_done / VIRTIO_BLK_SECTOR_BYTES,
-    };
+    if (total != (uint64_t)request->sector_count * VIRTIO_BLK_SECTOR_BYTES) {
+        return NX_ERR_INVALID_ARGUMENT;
+    }
+    virtq_desc_write(&slot->table[count + 1],
+                     virtio_blk_slot_address(device, head) +
+                         offsetof(struct virtio_blk_slot, status),
+                     1, VIRTQ_DESC_F_WRITE, 0);
+    slot->header.sector = request->first_sector;
     atomic_store_explicit(&slot->status, VIRTIO_BLK_STATUS_UNWRITTEN, memory_order_relaxed);
-    request->part_bytes = left;
+    device->queue.descriptors[head].len = (uint32_t)((count + 2) * sizeof(struct virtq_desc));
+    return NX_OK;
+}
 
-    chain_append(&chain, slot_address, sizeof(slot->header), VIRTQ_DESC_F_NEXT);
-    while (left > 0) {
-        uint32_t limit = left < device->piece_limit ? left : device->piece_limit;
-        struct virtio_blk_segment piece = piece_next(request, &cursor, limit);
-        chain_append(&chain, piece.bus_address, piece.length,
-                     VIRTQ_DESC_F_NEXT | VIRTQ_DESC_F_WRITE);
-        left -= piece.length;
+static enum nx_status submit_whole(struct virtio_blk *device, struct virtio_blk_request *request,
+                                   uint64_t now_ns)
+{
+    uint16_t head;
+    enum nx_status status = virtqueue_reserve_one(&device->queue, &head);
+    if (status != NX_OK) {
+        return status;
     }
-    chain_append(&chain, slot_address + offsetof(struct virtio_blk_slot, status), 1,
-                 VIRTQ_DESC_F_WRITE);
-    if (chain.table != NULL) {
-        uint32_t length = (uint32_t)(chain.index * sizeof(struct virtq_desc));
-        virtqueue_write(&device->queue, head,
-                        slot_address + offsetof(struct virtio_blk_slot, table), length,
-                        VIRTQ_DESC_F_INDIRECT);
+    status = whole_fill(device, request, head);
+    if (status != NX_OK) {
+        virtqueue_release(&device->queue, head);
+        return status;
     }
-    request->segment_index = cursor.segment;
-    request->segment_offset = cursor.offset;
+    virtio_blk_request_accept(device, request, head, now_ns);
+    request->segment_index = request->segment_count; // no part follows
+    request->part_bytes = request->sector_count * (uint32_t)VIRTIO_BLK_SECTOR_BYTES;
     device->counters.device_requests++;
     virtqueue_publish(&device->queue, head);
+    return NX_OK;
 }
 
 enum nx_status virtio_blk_submit(struct virtio_blk *device, struct virtio_blk_request *request,
                                  uint64_t now_ns)
 {
-    uint16_t descriptors;
-    uint16_t head;
     if (device->state != VIRTIO_BLK_READY) {
         return NX_ERR_BAD_STATE;
     }
@@ -206,32 +108,15 @@ enum nx_status virtio_blk_submit(struct virtio_blk *device, struct virtio_blk_re
     if (status != NX_OK) {
         return status;
     }
-    if (!parts_measure(device, request, &descriptors)) {
-        return NX_ERR_TOO_LARGE;
+    // In one device request, when that is allowed and there is room for it.
+    if (virtio_blk_is_indirect(device) && request->segments != NULL &&
+        request->segment_count != 0 && request->segment_count <= device->data_limit) {
+        status = submit_whole(device, request, now_ns);
+        if (status != NX_ERR_BUSY || device->queue.free_count == 0) {
+            return status;
+        }
     }
-    uint16_t needed = is_indirect(device) ? 1 : (uint16_t)(descriptors + 2);
-    status = virtqueue_reserve(&device->queue, needed, &head);
-    if (status != NX_OK) {
-        return status;
-    }
-
-    // Point of no return: the request is the device's from here on.
-    request->next = NULL;
-    request->segment_index = 0;
-    request->segment_offset = 0;
-    request->bytes_done = 0;
-    request->submitted = true;
-    request->overdue = false;
-    request->deadline_ns =
-        request->timeout_ns > UINT64_MAX - now_ns ? UINT64_MAX : now_ns + request->timeout_ns;
-    if (request->deadline_ns < device->earliest_deadline_ns) {
-        device->earliest_deadline_ns = request->deadline_ns;
-    }
-    device->requests[head] = request;
-    device->request_count++;
-    device->counters.requests++;
-    virtio_blk_part_publish(device, request, head);
-    return NX_OK;
+    return virtio_blk_submit_parts(device, request, now_ns);
 }
 
 void virtio_blk_kick(struct virtio_blk *device)

@@ -232,6 +232,29 @@ static enum virtio_blk_fault queue_enable_modern(const struct virtio_blk *device
     return VIRTIO_BLK_FAULT_NONE;
 }
 
+// What of a request's descriptors is the same each time. A part of a request that has to be split
+// writes the same again.
+static void slots_prepare(struct virtio_blk *device)
+{
+    for (uint16_t head = 0; head < device->queue.size; head++) {
+        struct virtio_blk_slot *slot = &device->slots[head];
+        uint64_t address = virtio_blk_slot_address(device, head);
+        slot->header = (struct virtio_blk_req_header){.type = VIRTIO_BLK_T_IN};
+        if ((device->features & VIRTIO_F_INDIRECT_DESC) != 0) {
+            slot->table[0] = (struct virtq_desc){
+                .addr = address,
+                .len = sizeof(slot->header),
+                .flags = VIRTQ_DESC_F_NEXT,
+                .next = 1,
+            };
+            device->queue.descriptors[head] = (struct virtq_desc){
+                .addr = address + offsetof(struct virtio_blk_slot, table),
+                .flags = VIRTQ_DESC_F_INDIRECT,
+            };
+        }
+    }
+}
+
 // Queue 0 is the only one: section 5.2.2.
 static enum virtio_blk_fault queue_start(struct virtio_blk *device)
 {
@@ -252,6 +275,8 @@ static enum virtio_blk_fault queue_start(struct virtio_blk *device)
     }
     virtqueue_init(&device->queue, queue_size_choose(maximum), device->dma.address,
                    (device->features & VIRTIO_F_EVENT_IDX) != 0);
+    slots_prepare(device);
+    device->interrupt_after = 1;
     return is_legacy(device) ? queue_enable_legacy(device) : queue_enable_modern(device);
 }
 
