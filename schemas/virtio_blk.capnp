@@ -1,5 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-# The service API of virtioblkd: facts about the disk, and reads that land in the client's memory.
+# The service API of virtioblkd: facts about the disk, and reads that land in the client's memory, one
+# by one or through a queue in shared memory.
+#
+# A queue (session) is opened with a page that both sides map (source/libs/block/block_ring.h). Whoever
+# holds that page's memory object with the right to write is the session's client: each later request
+# about the session brings it along. A session ends when its client's endpoint does.
 #
 # One Request in the caller's message page, one Response back: single-segment messages of at most
 # 1024 bytes, without stream framing. Wide, rare answers are structs of their own, so that the hot
@@ -21,6 +26,22 @@ struct Request {
       memoryOffset @3 :UInt64;
       # Where the first byte goes in the memory object, in bytes.
     }
+    openQueue :group {
+      # Opens a session. Handles: the page of the rings (readable, writable, all zero); a notification
+      # to signal when answers are there; an endpoint on which the client keeps the only right to
+      # receive.
+      noticeBits @4 :UInt64;
+      # What to signal.
+    }
+    attach @5 :Void;
+    # Lets queued reads go to a memory object. Handles: the page of the rings; the memory object
+    # (writable).
+    detach :group {
+      # Ends that. Handle: the page of the rings.
+      slot @6 :UInt16;
+    }
+    checkQueue @7 :Void;
+    # Is the session known? Handle: the page of the rings.
   }
 }
 
@@ -35,6 +56,15 @@ struct Response {
       bytesRead @3 :UInt32;
       reason @4 :Text;
       # Names the refusal when status is not NX_OK; else absent.
+    }
+    openQueue :group {
+      # Handle: the notification to signal when entries are there.
+      doorbellBit @5 :UInt8;
+      # Which of its bits.
+    }
+    attach :group {
+      slot @6 :UInt16;
+      # Names the memory object in the session's entries.
     }
   }
 }
@@ -60,4 +90,14 @@ struct Info {
   interrupts @13 :UInt64;
   bytesCopied @14 :UInt64;
   # Payload bytes that the service copied instead of having the device write them in place.
+  kicks @15 :UInt64;
+  # Times that the device was told of new requests.
+  sessions @16 :UInt32;
+  # Open now.
+  queued @17 :UInt64;
+  # Reads that came through sessions.
+  doorbells @18 :UInt64;
+  # Times that clients told the service of entries.
+  notices @19 :UInt64;
+  # Times that the service told clients of answers.
 }

@@ -25,6 +25,7 @@ static const struct test tests[] = {
     {"hart stop+start", test_hart_stop},
     {"races", test_races},
     {"pkgfs virtio ro", test_package_disk},
+    {"block queue", test_block_queue},
     {"pkgfs fixtures ro", test_package_fixtures},
 };
 

@@ -72,6 +72,7 @@ enum test_outcome test_fpu(struct test_report *report);
 enum test_outcome test_hart_stop(struct test_report *report);
 enum test_outcome test_races(struct test_report *report);
 enum test_outcome test_package_disk(struct test_report *report);
+enum test_outcome test_block_queue(struct test_report *report);
 enum test_outcome test_package_fixtures(struct test_report *report);
 
 // Measures instead of testing; returns the exit status.

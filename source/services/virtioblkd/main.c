@@ -9,7 +9,6 @@
 #include "virtioblkd.h"
 #include <stdlib.h>
 
-#define BIT_INTERRUPT   1u
 #define REGISTER_BYTES  0x200u // virtio-mmio registers and the block device's configuration
 #define RINGS_SEGMENTS  1u     // they are contiguous
 #define ATTACH_INTERVAL NX_MILLISECOND
@@ -102,6 +101,10 @@ static enum nx_status interrupt_bind(struct virtioblkd *service)
     if (status == NX_OK) {
         status = nx_interrupt_bind(service->interrupt, service->notification, BIT_INTERRUPT);
     }
+    if (status == NX_OK) {
+        status = nx_handle_duplicate(service->notification, NX_RIGHT_SIGNAL | NX_RIGHT_TRANSFER, 0,
+                                     &service->doorbell);
+    }
     return status;
 }
 
@@ -165,6 +168,16 @@ static enum nx_status wait_for_work(struct virtioblkd *service, struct nx_messag
     return nx_notification_wait(service->notification, deadline, &message->words[0]);
 }
 
+static enum nx_status serve_bits(struct virtioblkd *service, uint64_t bits)
+{
+    uint32_t rung = (uint32_t)(bits >> BIT_DOORBELL_FIRST) & ((1u << SESSIONS_MAX) - 1);
+
+    service->sessions_ending |= (bits & BIT_CLIENT_GONE) != 0;
+    service->sessions_ready |= rung;
+    service->counters.doorbells += (uint32_t)__builtin_popcount(rung);
+    return (bits & BIT_INTERRUPT) != 0 ? reads_interrupt(service) : NX_OK;
+}
+
 static enum nx_status service_run(struct virtioblkd *service)
 {
     enum nx_status status = NX_OK;
@@ -172,14 +185,21 @@ static enum nx_status service_run(struct virtioblkd *service)
     while (status == NX_OK) {
         struct nx_message message;
         status = wait_for_work(service, &message);
+        service->now = nx_clock_now();
         if (status == NX_OK && (message.info & NX_INFO_NOTIFICATION) != 0) {
-            status = reads_interrupt(service);
+            status = serve_bits(service, message.words[0]);
         } else if (status == NX_OK) {
             serve_message(service, &message);
         } else if (status == NX_ERR_TIMED_OUT) {
             status = reads_expire(service);
         } else if (status == NX_ERR_CANCELLED) {
             status = NX_OK; // a message could not be taken over; its caller knows
+        }
+        if (status == NX_OK) {
+            status = reads_settle(service);
+        }
+        if (service->sessions_ending) {
+            sessions_reap(service);
         }
     }
     return status;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reads from acceptance to answer: submission, completion, time-outs, recovery by reset.
+// Reads from acceptance to answer, wherever they came from: submission, completion, time-outs,
+// recovery by reset.
 //
 // The device's states are the library's (virtio_blk.h). Here RESETTING means: reads wait, and the
 // clock drives the reset forward. A reset hands back every read in flight; each is submitted again
@@ -15,15 +16,20 @@
 #define RESET_STEP           NX_MILLISECOND // between two looks at a device being reset
 #define FRUITLESS_RESETS_MAX 12u
 
+void read_init(struct read *read, struct session *session, struct read **free)
+{
+    read->request.cookie = read;
+    read->request.segments = read->segments;
+    read->request.timeout_ns = READ_TIMEOUT;
+    read->session = session;
+    read->next = *free;
+    *free = read;
+}
+
 void reads_init(struct virtioblkd *service)
 {
     for (uint32_t i = 0; i < READS_MAX; i++) {
-        struct read *read = &service->reads[i];
-        read->request.cookie = read;
-        read->request.segments = read->segments;
-        read->request.timeout_ns = READ_TIMEOUT;
-        read->next = service->free;
-        service->free = read;
+        read_init(&service->reads[i], NULL, &service->free);
     }
 }
 
@@ -38,6 +44,9 @@ static void waiting_append(struct virtioblkd *service, struct read *read)
         service->waiting_last->next = read;
     }
     service->waiting_last = read;
+    if (read->session != NULL) {
+        read->session->waiting++;
+    }
 }
 
 static struct read *waiting_take(struct virtioblkd *service)
@@ -45,6 +54,9 @@ static struct read *waiting_take(struct virtioblkd *service)
     struct read *read = service->waiting_first;
     if (read != NULL) {
         service->waiting_first = read->next;
+        if (read->session != NULL) {
+            read->session->waiting--;
+        }
     }
     return read;
 }
@@ -75,13 +87,18 @@ static const char *reason_of(enum nx_status status)
     }
 }
 
-// The memory is released and the caller told; the device no longer touches that memory.
+// The memory is released and the client told; the device no longer touches that memory.
 static void read_finish(struct virtioblkd *service, struct read *read, enum nx_status status)
 {
+    if (read->session != NULL) {
+        queue_answer(read, status);
+        return;
+    }
     uint32_t bytes =
         status == NX_OK ? read->request.sector_count * (uint32_t)VIRTIO_BLK_SECTOR_BYTES : 0;
     nx_handle_drop(read->memory);
     serve_read_answer(read->reply, status, bytes, reason_of(status));
+    service->messages--;
     read->next = service->free;
     service->free = read;
 }
@@ -106,7 +123,7 @@ static void reads_abandon(struct virtioblkd *service)
 // Returns false when the device takes nothing at present: the read stays where it is.
 static bool read_submit(struct virtioblkd *service, struct read *read)
 {
-    enum nx_status status = virtio_blk_submit(&service->device, &read->request, nx_clock_now());
+    enum nx_status status = virtio_blk_submit(&service->device, &read->request, service->now);
     if (status == NX_ERR_BUSY || status == NX_ERR_BAD_STATE) {
         return false;
     }
@@ -121,25 +138,33 @@ static bool read_submit(struct virtioblkd *service, struct read *read)
 static void waiting_submit(struct virtioblkd *service)
 {
     while (service->waiting_first != NULL) {
-        struct read *read = service->waiting_first;
-        struct read *rest = read->next; // a read that ends at once joins the free list by this link
+        struct read *read = waiting_take(service);
         if (!read_submit(service, read)) {
-            break;
+            // Back to where it was: the first in line.
+            read->next = service->waiting_first;
+            service->waiting_first = read;
+            if (read->next == NULL) {
+                service->waiting_last = read;
+            }
+            if (read->session != NULL) {
+                read->session->waiting++;
+            }
+            return;
         }
-        service->waiting_first = rest;
+        if (read->session != NULL) {
+            service->sessions_ready |= 1u << read->session->number; // its turn has come
+        }
     }
-    virtio_blk_kick(&service->device);
 }
 
 void read_start(struct virtioblkd *service, struct read *read)
 {
     read->attempts = 0;
+    service->messages += read->session == NULL;
     if (service->device.state == VIRTIO_BLK_LOST) {
         read_finish(service, read, NX_ERR_DEVICE);
-    } else if (service->waiting_first != NULL || !read_submit(service, read)) {
+    } else if (!reads_flow(service) || !read_submit(service, read)) {
         waiting_append(service, read);
-    } else {
-        virtio_blk_kick(&service->device);
     }
 }
 
@@ -187,46 +212,59 @@ static enum nx_status reset_continue(struct virtioblkd *service, enum nx_status 
         return NX_OK;
     }
     reads_collect(service);
-    if (status != NX_OK || service->fruitless_resets > FRUITLESS_RESETS_MAX) {
-        return device_give_up(service);
-    }
-    waiting_submit(service);
-    return NX_OK;
+    return status != NX_OK || service->fruitless_resets > FRUITLESS_RESETS_MAX
+               ? device_give_up(service)
+               : NX_OK;
 }
 
 static enum nx_status device_reset(struct virtioblkd *service)
 {
     nx_log("virtioblkd: device reset reason=%s", virtio_blk_fault_name(service->device.fault));
     service->fruitless_resets++;
-    return reset_continue(service, virtio_blk_reset(&service->device, nx_clock_now()));
+    return reset_continue(service, virtio_blk_reset(&service->device, service->now));
+}
+
+// Goes on after the library has looked at the device, with result `status`.
+static enum nx_status device_continue(struct virtioblkd *service, enum nx_status status)
+{
+    reads_collect(service);
+    return status == NX_ERR_TIMED_OUT || status == NX_ERR_DEVICE ? device_reset(service) : NX_OK;
 }
 
 enum nx_status reads_interrupt(struct virtioblkd *service)
 {
     enum nx_status status = virtio_blk_interrupt(&service->device);
-    // The source is the only one bound here: acknowledging it cannot be refused.
-    (void)!nx_interrupt_ack(service->interrupt);
-    reads_collect(service);
-    if (status == NX_ERR_DEVICE) {
-        return device_reset(service);
+    // Refused when there was none: a client can signal this bit, too.
+    if (nx_interrupt_ack(service->interrupt) != NX_OK) {
+        virtio_blk_interrupt_was_none(&service->device);
     }
-    waiting_submit(service);
-    return NX_OK;
+    return device_continue(service, status);
 }
 
 enum nx_status reads_expire(struct virtioblkd *service)
 {
-    uint64_t now = nx_clock_now();
     if (service->device.state == VIRTIO_BLK_RESETTING) {
-        return reset_continue(service, virtio_blk_advance(&service->device, now));
+        return reset_continue(service, virtio_blk_advance(&service->device, service->now));
     }
-    enum nx_status status = virtio_blk_expire(&service->device, now);
-    reads_collect(service);
-    if (status == NX_ERR_TIMED_OUT || status == NX_ERR_DEVICE) {
-        return device_reset(service);
+    return device_continue(service, virtio_blk_expire(&service->device, service->now));
+}
+
+enum nx_status reads_settle(struct virtioblkd *service)
+{
+    enum nx_status status = NX_OK;
+    bool again = true;
+
+    while (status == NX_OK && again) {
+        waiting_submit(service);
+        queues_take(service);
+        virtio_blk_kick(&service->device);
+        queues_publish(service);
+        again = virtio_blk_interrupt_after(&service->device, queues_patience(service));
+        if (again) {
+            status = device_continue(service, virtio_blk_poll(&service->device));
+        }
     }
-    waiting_submit(service);
-    return NX_OK;
+    return status;
 }
 
 uint64_t reads_deadline(const struct virtioblkd *service)

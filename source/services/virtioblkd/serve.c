@@ -4,6 +4,12 @@
 #include "virtio_blk.capnp.h"
 #include "virtioblkd.h"
 
+// A request out of the page, which is used for other things before the request is done.
+struct handles {
+    nx_handle list[NX_MESSAGE_HANDLES_MAX];
+    uint32_t count;
+};
+
 struct read_arguments {
     uint64_t lba;
     uint32_t count;
@@ -67,6 +73,11 @@ static enum nx_status info_build(const struct virtioblkd *service, struct capnp_
     virtio_blk_info_set_resets(&out, info.counters.resets);
     virtio_blk_info_set_timeouts(&out, info.counters.timeouts);
     virtio_blk_info_set_interrupts(&out, info.counters.interrupts);
+    virtio_blk_info_set_kicks(&out, info.counters.kicks);
+    virtio_blk_info_set_sessions(&out, sessions_count(service));
+    virtio_blk_info_set_queued(&out, service->counters.queued);
+    virtio_blk_info_set_doorbells(&out, service->counters.doorbells);
+    virtio_blk_info_set_notices(&out, service->counters.notices);
     // No code here touches payload, so there is nothing to count.
     virtio_blk_info_set_bytes_copied(&out, 0);
     return NX_OK;
@@ -96,33 +107,32 @@ static void serve_info(const struct virtioblkd *service)
 
 // ---- Reads --------------------------------------------------------------------------------------
 
-// What a read may ask for, before anything is done for it.
-static enum nx_status read_check(const struct virtioblkd *service,
-                                 const struct read_arguments *arguments, const char **reason)
+enum nx_status serve_read_check(const struct virtioblkd *service, uint64_t lba, uint32_t count,
+                                uint64_t offset, const char **reason)
 {
-    uint64_t bytes = (uint64_t)arguments->count * VIRTIO_BLK_SECTOR_BYTES;
+    uint64_t bytes = (uint64_t)count * VIRTIO_BLK_SECTOR_BYTES;
 
-    if (arguments->count == 0) {
+    if (count == 0) {
         *reason = "count is 0";
         return NX_ERR_INVALID_ARGUMENT;
     }
-    if (arguments->count > VIRTIO_BLK_MAX_SECTORS) {
+    if (count > VIRTIO_BLK_MAX_SECTORS) {
         *reason = "count is over 256 sectors";
         return NX_ERR_TOO_LARGE;
     }
-    if (arguments->lba > UINT64_MAX - arguments->count) {
+    if (lba > UINT64_MAX - count) {
         *reason = "lba + count overflows";
         return NX_ERR_OVERFLOW;
     }
-    if (arguments->lba + arguments->count > service->device.sectors) {
+    if (lba + count > service->device.sectors) {
         *reason = "past the end of the disk";
         return NX_ERR_OUT_OF_RANGE;
     }
-    if (arguments->offset % VIRTIO_BLK_SECTOR_BYTES != 0) {
+    if (offset % VIRTIO_BLK_SECTOR_BYTES != 0) {
         *reason = "memoryOffset is not a multiple of 512";
         return NX_ERR_INVALID_ARGUMENT;
     }
-    if (arguments->offset > UINT64_MAX - bytes - NX_PAGE_SIZE) {
+    if (offset > UINT64_MAX - bytes - NX_PAGE_SIZE) {
         *reason = "memoryOffset + length overflows";
         return NX_ERR_OVERFLOW;
     }
@@ -151,7 +161,8 @@ static enum nx_status read_prepare(const struct virtioblkd *service, struct read
                                    const struct read_arguments *arguments, nx_handle memory,
                                    const char **reason)
 {
-    enum nx_status status = read_check(service, arguments, reason);
+    enum nx_status status =
+        serve_read_check(service, arguments->lba, arguments->count, arguments->offset, reason);
     if (status != NX_OK) {
         return status;
     }
@@ -171,7 +182,8 @@ static enum nx_status read_prepare(const struct virtioblkd *service, struct read
     return status;
 }
 
-static void serve_read(struct virtioblkd *service, const struct read_arguments *arguments,
+// Returns whether the read has taken the handle over.
+static bool serve_read(struct virtioblkd *service, const struct read_arguments *arguments,
                        nx_handle memory)
 {
     struct read *read = service->free;
@@ -179,57 +191,179 @@ static void serve_read(struct virtioblkd *service, const struct read_arguments *
 
     enum nx_status status = read_prepare(service, read, arguments, memory, &reason);
     if (status != NX_OK) {
-        nx_handle_drop(memory);
         serve_read_answer(NX_HANDLE_NONE, status, 0, reason);
-        return;
+        return false;
     }
     service->free = read->next;
     read->memory = memory;
     read_start(service, read);
+    return true;
+}
+
+// ---- Sessions -----------------------------------------------------------------------------------
+
+// Answers with the member that `fill` selects and one handle, or with the status alone.
+static void answer_session(enum nx_status status, nx_handle handle,
+                           void (*fill)(const struct virtio_blk_response_builder *, uint32_t),
+                           uint32_t value)
+{
+    struct capnp_builder message;
+    struct virtio_blk_response_builder response;
+
+    if (status != NX_OK) {
+        answer_status(status);
+        return;
+    }
+    status = virtio_blk_response_begin(&message, nx_page()->data, NX_MESSAGE_BYTES_MAX, &response);
+    if (status == NX_OK) {
+        fill(&response, value);
+        nx_page()->handles[0] = handle;
+    }
+    struct nx_message answer = {
+        .words = {status},
+        .info =
+            status == NX_OK ? NX_INFO(capnp_builder_bytes(&message), handle != NX_HANDLE_NONE) : 0,
+    };
+    // The only failure is that the caller has gone or has no room for the handle; it may ask again.
+    if (nx_endpoint_reply(NX_HANDLE_NONE, &answer) != NX_OK) {
+        answer_send(NX_HANDLE_NONE, NX_ERR_NO_MEMORY, 0);
+    }
+}
+
+static void open_queue_fill(const struct virtio_blk_response_builder *response, uint32_t number)
+{
+    virtio_blk_response_init_open_queue(response);
+    virtio_blk_response_set_open_queue_doorbell_bit(response,
+                                                    (uint8_t)(BIT_DOORBELL_FIRST + number));
+}
+
+static void attach_fill(const struct virtio_blk_response_builder *response, uint32_t slot)
+{
+    virtio_blk_response_init_attach(response);
+    virtio_blk_response_set_attach_slot(response, (uint16_t)slot);
+}
+
+// The handles that the session has taken over are left as NX_HANDLE_NONE in *handles.
+static void serve_open(struct virtioblkd *service, uint64_t notice_bits, struct handles *handles)
+{
+    uint32_t number = 0;
+    enum nx_status status = NX_ERR_INVALID_ARGUMENT;
+
+    if (handles->count == 3) {
+        const struct session_request request = {
+            .ring_memory = handles->list[0],
+            .notification = handles->list[1],
+            .lifeline = handles->list[2],
+            .notice_bits = notice_bits,
+        };
+        status = session_open(service, &request, &number);
+    }
+    if (status == NX_OK) {
+        handles->count = 0;
+    }
+    answer_session(status, service->doorbell, open_queue_fill, number);
+}
+
+static void serve_attach(const struct virtioblkd *service, struct handles *handles)
+{
+    struct session *session;
+    uint32_t slot = 0;
+    enum nx_status status = handles->count == 2 ? session_find(service, handles->list[0], &session)
+                                                : NX_ERR_INVALID_ARGUMENT;
+    if (status == NX_OK) {
+        status = session_attach(session, handles->list[1], &slot);
+    }
+    if (status == NX_OK) {
+        handles->count = 1;
+    }
+    answer_session(status, NX_HANDLE_NONE, attach_fill, slot);
+}
+
+static void serve_detach(const struct virtioblkd *service, uint32_t slot,
+                         const struct handles *handles)
+{
+    struct session *session;
+    enum nx_status status = handles->count == 1 ? session_find(service, handles->list[0], &session)
+                                                : NX_ERR_INVALID_ARGUMENT;
+    if (status == NX_OK) {
+        status = session_detach(session, slot);
+    }
+    answer_status(status);
+}
+
+static void serve_check(const struct virtioblkd *service, const struct handles *handles)
+{
+    struct session *session;
+    answer_status(handles->count == 1 ? session_find(service, handles->list[0], &session)
+                                      : NX_ERR_INVALID_ARGUMENT);
 }
 
 // ---- Requests -----------------------------------------------------------------------------------
 
-// The handle that came along, if there was exactly one. Others are of no use and are closed.
-static nx_handle handle_take(const struct nx_message *message)
+static void handles_take(const struct nx_message *message, struct handles *handles)
 {
-    uint32_t count = NX_INFO_HANDLES(message->info);
-    if (count == 1) {
-        return nx_page()->handles[0];
+    handles->count = NX_INFO_HANDLES(message->info);
+    for (uint32_t i = 0; i < handles->count; i++) {
+        handles->list[i] = nx_page()->handles[i];
     }
-    for (uint32_t i = 0; i < count; i++) {
-        nx_handle_drop(nx_page()->handles[i]);
+}
+
+// Those that nobody has taken over are of no use any more.
+static void handles_drop(const struct handles *handles)
+{
+    for (uint32_t i = 0; i < handles->count; i++) {
+        nx_handle_drop(handles->list[i]);
     }
-    return NX_HANDLE_NONE;
+}
+
+// Every request but a read is answered at once.
+static void serve_other(struct virtioblkd *service, const struct virtio_blk_request_reader *request,
+                        struct handles *handles)
+{
+    switch (virtio_blk_request_which(request)) {
+    case VIRTIO_BLK_REQUEST_INFO:
+        serve_info(service);
+        break;
+    case VIRTIO_BLK_REQUEST_OPEN_QUEUE:
+        serve_open(service, virtio_blk_request_open_queue_notice_bits(request), handles);
+        break;
+    case VIRTIO_BLK_REQUEST_ATTACH:
+        serve_attach(service, handles);
+        break;
+    case VIRTIO_BLK_REQUEST_DETACH:
+        serve_detach(service, virtio_blk_request_detach_slot(request), handles);
+        break;
+    case VIRTIO_BLK_REQUEST_CHECK_QUEUE:
+        serve_check(service, handles);
+        break;
+    default: // from a client with a newer schema
+        answer_status(NX_ERR_UNSUPPORTED);
+    }
 }
 
 void serve_message(struct virtioblkd *service, const struct nx_message *message)
 {
     struct capnp_reader reader;
     struct virtio_blk_request_reader request;
-    nx_handle memory = handle_take(message);
+    struct handles handles;
 
+    handles_take(message, &handles);
     enum nx_status status =
         virtio_blk_request_decode(nx_page()->data, NX_INFO_BYTES(message->info), &reader, &request);
     if (status != NX_OK) {
-        nx_handle_drop(memory);
         answer_send(NX_HANDLE_NONE, NX_ERR_BAD_FORMAT, 0);
-        return;
-    }
-    if (virtio_blk_request_which(&request) == VIRTIO_BLK_REQUEST_READ) {
-        // Copied: the page is used for other things before the read is under way.
-        struct read_arguments arguments = {
+    } else if (virtio_blk_request_which(&request) == VIRTIO_BLK_REQUEST_READ) {
+        const struct read_arguments arguments = {
             .lba = virtio_blk_request_read_lba(&request),
             .count = virtio_blk_request_read_count(&request),
             .offset = virtio_blk_request_read_memory_offset(&request),
         };
-        serve_read(service, &arguments, memory);
-        return;
+        if (serve_read(service, &arguments,
+                       handles.count == 1 ? handles.list[0] : NX_HANDLE_NONE)) {
+            handles.count = 0;
+        }
+    } else {
+        serve_other(service, &request, &handles);
     }
-    nx_handle_drop(memory);
-    if (virtio_blk_request_which(&request) == VIRTIO_BLK_REQUEST_INFO) {
-        serve_info(service);
-    } else { // from a client with a newer schema
-        answer_status(NX_ERR_UNSUPPORTED);
-    }
+    handles_drop(&handles);
 }

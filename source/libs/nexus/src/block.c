@@ -49,6 +49,11 @@ static enum nx_status block_info_decode(const struct nx_message *reply,
         .timeouts = virtio_blk_info_timeouts(&info),
         .interrupts = virtio_blk_info_interrupts(&info),
         .bytes_copied = virtio_blk_info_bytes_copied(&info),
+        .kicks = virtio_blk_info_kicks(&info),
+        .sessions = virtio_blk_info_sessions(&info),
+        .queued = virtio_blk_info_queued(&info),
+        .doorbells = virtio_blk_info_doorbells(&info),
+        .notices = virtio_blk_info_notices(&info),
     };
     return NX_OK;
 }

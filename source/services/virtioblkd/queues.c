@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+// Entries of rings become reads, reads become answers in rings. The rings' rules are in
+// block/block_ring.h.
+//
+// The device is asked for an interrupt when somebody wants to know, not at each read
+// (queues_patience): a client that waits for sixteen answers costs one interrupt and one notice. A
+// client that waits for nothing is served in halves of what it has in flight.
+#include "virtioblkd.h"
+
+// ---- Entries ------------------------------------------------------------------------------------
+
+static enum nx_status entry_prepare(struct session *session, struct read *read,
+                                    const struct block_ring_entry *entry)
+{
+    const char *reason;
+    enum nx_status status =
+        serve_read_check(session->service, entry->lba, entry->count, entry->offset, &reason);
+    if (status != NX_OK) {
+        return status;
+    }
+    if (entry->slot >= SESSION_MEMORIES_MAX ||
+        session->memories[entry->slot].handle == NX_HANDLE_NONE) {
+        return NX_ERR_BAD_HANDLE;
+    }
+    read->request.first_sector = entry->lba;
+    read->request.sector_count = entry->count;
+    return session_segments(session, entry->slot, entry->offset,
+                            (uint64_t)entry->count * VIRTIO_BLK_SECTOR_BYTES, read->segments,
+                            VIRTIO_BLK_MAX_SEGMENTS, &read->request.segment_count);
+}
+
+static void entry_take(struct session *session)
+{
+    struct block_ring_entry entry;
+    struct read *read = session->free;
+
+    block_ring_take(&session->ring, &entry);
+    session->service->counters.queued++;
+    enum nx_status status = entry_prepare(session, read, &entry);
+    if (status != NX_OK) {
+        block_ring_complete(&session->ring, entry.tag, (uint16_t)status);
+        session->service->sessions_answered |= 1u << session->number;
+        return;
+    }
+    session->free = read->next;
+    session->in_flight++;
+    session->memories[entry.slot].users++;
+    read->slot = entry.slot;
+    read->tag = entry.tag;
+    read_start(session->service, read);
+}
+
+// Takes what the session may have under way. When it returns, the session waits for its doorbell
+// or for an answer of its own.
+static void session_take(struct session *session)
+{
+    do {
+        uint32_t pending = block_ring_pending(&session->ring);
+        if (pending > BLOCK_RING_DEPTH) {
+            session->broken = true;
+        }
+        if (session->broken) {
+            return;
+        }
+        for (; pending > 0; pending--) {
+            // One at most waits for the device, and so keeps its turn.
+            if (session->free == NULL || session->waiting > 0) {
+                return;
+            }
+            entry_take(session);
+        }
+    } while (block_ring_sleep(&session->ring));
+}
+
+void queues_take(struct virtioblkd *service)
+{
+    uint32_t ready = service->sessions_ready;
+    service->sessions_ready = 0;
+    while (ready != 0) {
+        struct session *session = service->sessions[__builtin_ctz(ready)];
+        ready &= ready - 1;
+        if (session != NULL && !atomic_load_explicit(&session->gone, memory_order_relaxed)) {
+            session_take(session);
+        }
+    }
+}
+
+// ---- Answers ------------------------------------------------------------------------------------
+
+void queue_answer(struct read *read, enum nx_status status)
+{
+    struct session *session = read->session;
+
+    // Every read that ends frees a place for an entry that is there already.
+    session->service->sessions_ready |= 1u << session->number;
+    session->service->sessions_answered |= 1u << session->number;
+    block_ring_complete(&session->ring, read->tag, (uint16_t)status);
+    session->memories[read->slot].users--;
+    session->in_flight--;
+    read->next = session->free;
+    session->free = read;
+}
+
+void queues_publish(struct virtioblkd *service)
+{
+    uint32_t answered = service->sessions_answered;
+    service->sessions_answered = 0;
+    while (answered != 0) {
+        struct session *session = service->sessions[__builtin_ctz(answered)];
+        answered &= answered - 1;
+        if (block_ring_publish_answers(&session->ring)) {
+            service->counters.notices++;
+            // Refused only when the client's notification is no notification, its own loss.
+            (void)!nx_notification_signal(session->notification, session->notice_bits);
+        }
+    }
+}
+
+// ---- Patience -----------------------------------------------------------------------------------
+
+static uint32_t session_patience(const struct session *session)
+{
+    uint32_t wanted = block_ring_wanted(&session->ring);
+    if (wanted == 0) {
+        return (session->in_flight + 1) / 2;
+    }
+    return wanted < session->in_flight ? wanted : session->in_flight;
+}
+
+uint32_t queues_patience(const struct virtioblkd *service)
+{
+    if (service->messages != 0 || service->waiting_first != NULL) {
+        return 1;
+    }
+    uint32_t least = UINT32_MAX;
+    for (uint32_t i = 0; i < SESSIONS_MAX; i++) {
+        const struct session *session = service->sessions[i];
+        if (session != NULL && session->in_flight != 0) {
+            uint32_t patience = session_patience(session);
+            least = patience < least ? patience : least;
+        }
+    }
+    return least != UINT32_MAX ? least : 1;
+}
