@@ -29,6 +29,7 @@ class Row:
 
 
 PAGES_OF_BATCH = 4096
+READS_OF_LAP = 32
 WITHOUT_FIRMWARE = (KERNEL, USER)
 
 ROWS = [
@@ -41,4 +42,10 @@ ROWS = [
     Row("yield", "yield between two processes, per switch", "yield", 240, 241, "LK, one space", operations=2),
     Row("signal", "signal until the waiter of another process runs", "signal", 300, 611, "seL4"),
     Row("map", "map and touch one fresh page, of 16 MiB", "map", 1000, 1853, "seL4", operations=PAGES_OF_BATCH),
+    Row("block-read", "read of 4 KiB from disk", "block-read", 2500, 10785, "Linux lean"),
+    Row("block-read-large", "read of 128 KiB from disk", "block-read-large", 3500, 35973, "Linux lean"),
+    Row(
+        "block-queue", "queued read of 4 KiB, 32 in flight", "block-queue", 700, 4748, "Linux lean",
+        operations=READS_OF_LAP,
+    ),
 ]

@@ -97,5 +97,8 @@ bool subject_call_two_harts(void);
 bool subject_yield(void);
 bool subject_signal(void);
 bool subject_map(void);
+bool subject_block_read(void);
+bool subject_block_read_large(void);
+bool subject_block_queue(void);
 
 #endif

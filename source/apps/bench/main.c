@@ -33,6 +33,9 @@ static const struct subject subjects[] = {
     {"yield", subject_yield},
     {"signal", subject_signal},
     {"map", subject_map},
+    {"block-read", subject_block_read},
+    {"block-read-large", subject_block_read_large},
+    {"block-queue", subject_block_queue},
 };
 
 static const struct subject *current;

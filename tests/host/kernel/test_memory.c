@@ -165,6 +165,41 @@ static void test_pages_are_committed_one_by_one_also_through_two_levels(void **s
     object_release(&memory->object);
 }
 
+// Against page by page: every run is what find_page says, and ends at a gap in frames or pages or
+// at a border of the frames of slots.
+static void test_runs_are_the_pages_that_lie_one_after_the_other(void **state)
+{
+    (void)state;
+    enum { PAGES = 700, HOLE = 300 };
+    struct memory *memory;
+    paddr_t frame;
+    assert_int_equal(memory_create_paged(process, PAGES * NX_PAGE_SIZE, &memory), NX_OK);
+    for (uint64_t i = 0; i < PAGES; i++) {
+        if (i != HOLE)
+            assert_int_equal(memory_commit_page(memory, i, &frame), NX_OK);
+    }
+    assert_int_equal(memory_find_run(memory, HOLE, 1, &frame), 0);
+    assert_int_equal(memory_find_run(memory, HOLE - 1, 2, &frame), 1);
+    uint64_t longest = 0;
+    for (uint64_t first = 0; first < PAGES; first++) {
+        paddr_t page;
+        uint64_t limit = PAGES - first < 64 ? PAGES - first : 64;
+        uint64_t run = memory_find_run(memory, first, limit, &frame);
+        assert_true(run <= limit && (run > 0 || first == HOLE));
+        for (uint64_t i = 0; i < run; i++) {
+            assert_true(memory_find_page(memory, first + i, &page));
+            assert_int_equal(page.value, frame.value + i * NX_PAGE_SIZE);
+        }
+        longest = run > longest ? run : longest;
+    }
+    assert_true(longest > 1);
+    object_release(&memory->object);
+    assert_int_equal(memory_create_contiguous(process, 5 * NX_PAGE_SIZE, &memory), NX_OK);
+    assert_int_equal(memory_find_run(memory, 2, 3, &frame), 3);
+    assert_int_equal(frame.value, memory->base.value + 2 * NX_PAGE_SIZE);
+    object_release(&memory->object);
+}
+
 static void test_contiguous_memory_is_one_zeroed_block(void **state)
 {
     (void)state;
@@ -639,6 +674,7 @@ int main(void)
         TEST(test_when_ram_is_used_up_a_frame_is_refused_and_all_came_zeroed),
         TEST(test_four_harts_share_the_frames),
         TEST(test_pages_are_committed_one_by_one_also_through_two_levels),
+        TEST(test_runs_are_the_pages_that_lie_one_after_the_other),
         TEST(test_contiguous_memory_is_one_zeroed_block),
         TEST(test_impossible_memory_is_refused_and_costs_nothing),
         TEST(test_harts_that_commit_the_same_page_get_the_same_frame),

@@ -211,6 +211,24 @@ bool memory_find_page(const struct memory *memory, uint64_t index, paddr_t *fram
     return frame->value != 0;
 }
 
+uint64_t memory_find_run(const struct memory *memory, uint64_t index, uint64_t limit,
+                         paddr_t *frame)
+{
+    if (!memory_find_page(memory, index, frame))
+        return 0;
+    if (memory->kind != MEMORY_PAGED)
+        return limit;
+    _Atomic uint64_t *slot = find_slot(memory, index);
+    uint64_t here = SLOTS_PER_FRAME - index % SLOTS_PER_FRAME; // in this frame of slots
+    uint64_t count = 1;
+    // Acquire: as in memory_find_page.
+    while (count < limit && count < here &&
+           atomic_load_explicit(&slot[count], memory_order_acquire) ==
+               frame->value + count * NX_PAGE_SIZE)
+        count++;
+    return count;
+}
+
 enum nx_status memory_commit_page(struct memory *memory, uint64_t index, paddr_t *frame)
 {
     if (index >= memory->size / NX_PAGE_SIZE)

@@ -56,6 +56,11 @@ NX_MUST_CHECK enum nx_status memory_commit_page(struct memory *memory, uint64_t 
                                                 paddr_t *frame);
 // The frame of page `index` if it is committed.
 bool memory_find_page(const struct memory *memory, uint64_t index, paddr_t *frame);
+// How many pages from `index` on, at most `limit` (all of them inside the object), are committed
+// and lie one after the other, the first in *frame. Perhaps fewer than there are, 0 when that one
+// is not committed.
+uint64_t memory_find_run(const struct memory *memory, uint64_t index, uint64_t limit,
+                         paddr_t *frame);
 
 // A kernel pointer to the page at `offset`, which is committed and stays so while a reference is
 // held. Errors: NX_ERR_INVALID_ARGUMENT (misaligned or device memory) and those of

@@ -192,13 +192,25 @@ enum nx_status sys_memory_physical(struct thread *current, const uint64_t *argum
     struct nx_extent *extents = (struct nx_extent *)(void *)current->page->data;
     struct nx_extent extent = {0};
     uint64_t count = 0;
-    while (length > 0) {
+    for (uint32_t committed = 0; length > 0;) {
         paddr_t frame;
-        status = memory_commit_page(memory, offset / NX_PAGE_SIZE, &frame);
-        if (status != NX_OK)
-            return status;
+        uint64_t page = offset / NX_PAGE_SIZE;
         uint64_t in_page = offset % NX_PAGE_SIZE;
-        uint64_t piece = NX_PAGE_SIZE - in_page < length ? NX_PAGE_SIZE - in_page : length;
+        uint64_t pages = (in_page + length + NX_PAGE_SIZE - 1) / NX_PAGE_SIZE;
+        uint64_t run = memory_find_run(memory, page, pages, &frame);
+        if (run == 0) {
+            status = memory_commit_page(memory, page, &frame);
+            if (status != NX_OK)
+                return status;
+            if (++committed == COMMIT_STEP || syscall_should_pause()) {
+                // From the start: what is committed stays so, and then goes fast.
+                arch_restart_syscall(current, arguments);
+                return STATUS_SWITCHED;
+            }
+            continue;
+        }
+        uint64_t piece = run * NX_PAGE_SIZE - in_page;
+        piece = piece < length ? piece : length;
         if (extent.length > 0 && extent.address + extent.length == frame.value + in_page) {
             extent.length += piece;
         } else {
