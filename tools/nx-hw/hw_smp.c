@@ -44,10 +44,10 @@ static void pairs_print(const struct nx_info_hart *hart, uint32_t index, uint32_
 static void hart_print(const struct nx_info_hart *hart, uint32_t index, uint32_t harts)
 {
     printf("%4" PRIu32 " %7" PRIu64 "  %-8s %9" PRIu64 " %4" PRIu32 " %4" PRIu64 "%% %9" PRIu64
-           " %6" PRIu64 " %9" PRIu64 " %9" PRIu64 "\n",
+           " %6" PRIu64 " %9" PRIu64 " %9" PRIu64 " %9" PRIu64 "\n",
            index, hart->hart_id, state_name(hart->state), hart->ticks, hart->run_queue_length,
-           idle_share(hart), hart->switches, hart->steals, hart->interrupts,
-           hart->timer_interrupts);
+           idle_share(hart), hart->switches, hart->steals, hart->interrupts, hart->timer_interrupts,
+           hart->set_timer_calls);
     if (harts > 1) {
         pairs_print(hart, index, harts);
     }
@@ -77,6 +77,7 @@ static void hart_json(struct json *out, const struct nx_info_hart *hart, uint32_
     json_u64(out, "interrupts", hart->interrupts);
     json_u64(out, "timerInterrupts", hart->timer_interrupts);
     json_u64(out, "lockContended", hart->lock_contended);
+    json_u64(out, "setTimerCalls", hart->set_timer_calls);
     json_u64(out, "ipiRequested", hart->ipi_requested);
     json_u64(out, "ipiCoalesced", hart->ipi_coalesced);
     json_u64(out, "ipiSent", hart->ipi_sent);
@@ -121,7 +122,8 @@ int smp_run(struct invocation *invocation)
         all_json(invocation->out, &system, records);
         return EXIT_OK;
     }
-    printf("hart hart id  state        ticks   rq  idle  switches steals  external     timer\n");
+    printf("hart hart id  state        ticks   rq  idle  switches steals  external     timer "
+           "set_timer\n");
     for (uint32_t i = 0; i < system.harts; i++) {
         hart_print(&records[i], i, system.harts);
     }

@@ -68,7 +68,8 @@ struct nx_info_hart {
     uint64_t switches;
     uint64_t interrupts; // external
     uint64_t timer_interrupts;
-    uint64_t lock_contended; // acquisitions that had to wait
+    uint64_t lock_contended;  // acquisitions that had to wait
+    uint64_t set_timer_calls; // of the firmware, to arm the timer; none with Sstc
 };
 
 struct nx_info_process {

@@ -23,6 +23,7 @@ static const struct test tests[] = {
     {"memory", test_memory},
     {"fpu", test_fpu},
     {"hart stop+start", test_hart_stop},
+    {"quiet harts", test_quiet_harts},
     {"races", test_races},
     {"pkgfs virtio ro", test_package_disk},
     {"block queue", test_block_queue},

@@ -70,6 +70,7 @@ enum test_outcome test_ipc(struct test_report *report);
 enum test_outcome test_memory(struct test_report *report);
 enum test_outcome test_fpu(struct test_report *report);
 enum test_outcome test_hart_stop(struct test_report *report);
+enum test_outcome test_quiet_harts(struct test_report *report);
 enum test_outcome test_races(struct test_report *report);
 enum test_outcome test_package_disk(struct test_report *report);
 enum test_outcome test_block_queue(struct test_report *report);

@@ -47,6 +47,8 @@ void fake_clock_speed(uint32_t speed);
 
 // What this hart's timer was last armed for.
 uint64_t fake_armed_deadline(void);
+// Whether arming it needs no firmware; false at first.
+void fake_sstc(bool present);
 
 // How often the kernel had translations of other harts flushed.
 uint64_t fake_remote_flushes(void);

@@ -15,9 +15,16 @@ enum nx_status arch_firmware_probe(void)
     return NX_OK;
 }
 
+static bool has_sstc;
+
+void fake_sstc(bool present)
+{
+    has_sstc = present;
+}
+
 bool arch_has_sstc(void)
 {
-    return false;
+    return has_sstc;
 }
 
 uint32_t arch_asid_bits(void)

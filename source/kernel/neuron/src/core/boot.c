@@ -36,7 +36,7 @@ static void start_timer(void)
     struct hart *hart = hart_self();
     uint64_t start = arch_time();
     uint64_t period = timer_ticks_from_nanoseconds(TIMER_TICK_NANOSECONDS);
-    hart->tick_deadline = start + timer_ticks_from_nanoseconds(FIRST_TICK_NANOSECONDS);
+    counter_set(&hart->tick_deadline, start + timer_ticks_from_nanoseconds(FIRST_TICK_NANOSECONDS));
     timer_rearm();
     // Not with wfi: a timer that does not interrupt would never end it.
     while (counter_read(&hart->ticks) == 0 && arch_time() < start + 100 * period) {

@@ -65,7 +65,7 @@ void hart_init_all(void)
         struct hart *hart = &harts[i];
         hart->index = (struct hart_index){i};
         hart->id = machine.harts[i].id;
-        hart->tick_deadline = ARCH_TIMER_NEVER;
+        counter_set(&hart->tick_deadline, ARCH_TIMER_NEVER);
         run_queue_init(&hart->run_queue);
         timer_heap_init(&hart->timers);
         atomic_init(&hart->running_class, -1);
@@ -79,6 +79,7 @@ void hart_enter_online(struct hart *hart)
     const bool again = counter_read(&hart->online_since) != 0;
     hart->dispatched_at = arch_time();
     counter_set(&hart->online_since, hart->dispatched_at);
+    counter_set(&hart->tick_deadline, ARCH_TIMER_NEVER);
     hart->armed_deadline = 0;
     // What was sent to it while it left: a bit that stays set would swallow every later IPI of its
     // kind, because only the first one raises the interrupt.
@@ -90,6 +91,10 @@ void hart_enter_online(struct hart *hart)
     arch_hart_online();
     if (fault_injection_masks_timer(hart->index))
         arch_timer_mask(true);
+    timer_start_tick(hart);
+    // Threads that may run on no other hart, and had to meanwhile, come back.
+    if (again)
+        scheduler_recheck_others();
     // The first time is the marker of bring-up, which appears once.
     log_line("neuron: hart%u online%s", hart->index.value, again ? " again" : "");
 }
@@ -126,6 +131,7 @@ void hart_pause(void)
         panic("the firmware refused to arm the timer");
     arch_wait_for_interrupt();
     hart_self()->armed_deadline = 0;
+    timer_rearm();
     if ((atomic_load_explicit(&hart_self()->ipi_pending, memory_order_relaxed) & IPI_STOP) != 0)
         hart_halt_for_panic();
 }
@@ -280,8 +286,10 @@ void hart_dispatch_ipi(void)
     note_senders(hart, pending);
     if ((pending & IPI_LEAVE) != 0)
         hart->leaving = true;
-    // A hart that stopped may have left its deadlines here.
+    // A hart that stopped may have left its deadlines and its reclamation here.
     timer_rearm();
+    if (reclaim_is_pending())
+        timer_start_tick(hart);
     // IPI_QUIESCE needs nothing more: the hart passes a quiescent point when it leaves the kernel.
     if ((pending & (IPI_RESCHEDULE | IPI_LEAVE)) != 0)
         hart->reschedule = true;

@@ -69,9 +69,10 @@ struct hart {
     _Atomic uint64_t interrupts;
     _Atomic uint64_t timer_interrupts;
     _Atomic uint64_t lock_contended;
-    uint64_t dispatched_at;  // time counter when `current` got the hart
-    uint64_t tick_deadline;  // ARCH_TIMER_NEVER: no tick wanted
-    uint64_t armed_deadline; // what the timer hardware was last armed for
+    uint64_t dispatched_at;           // time counter when `current` got the hart
+    _Atomic uint64_t set_timer_calls; // into the firmware, which Sstc makes needless
+    _Atomic uint64_t tick_deadline;   // ARCH_TIMER_NEVER: no tick; others read it (notify_hart)
+    uint64_t armed_deadline; // when the timer will interrupt; 0: not known, it must be armed
     struct lock_check lock_check;
 
     // Mailbox: any hart ORs, the owner exchanges.

@@ -119,10 +119,8 @@ static enum nx_status send_current(struct endpoint *endpoint, uint64_t deadline)
         scheduler_make_ready(receiver);
         return status;
     }
-    if (deadline != ARCH_TIMER_NEVER) {
+    if (deadline != ARCH_TIMER_NEVER)
         timer_start(current, deadline);
-        timer_rearm();
-    }
     // The sequence that thread_begin_wait gives; set before anybody can end the wait.
     receiver->caller_sequence =
         thread_sequence_of(atomic_load_explicit(&current->wait, memory_order_relaxed)) + 1;
@@ -365,7 +363,6 @@ enum nx_status endpoint_reply_receive(struct endpoint *endpoint, uint64_t info,
         !scheduler_has_more_urgent(hart, caller)) {
         timer_cancel(caller);
         scheduler_switch_to(caller);
-        timer_rearm();
         return STATUS_SWITCHED;
     }
     if (caller != NULL)

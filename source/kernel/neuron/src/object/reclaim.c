@@ -56,6 +56,7 @@ void reclaim_retire(struct object *object)
     struct reclaim_state *state = state_self();
     counter_add(&state->retired, 1);
     list_push(&state->incoming, object);
+    timer_start_tick(hart_self());
 }
 
 void reclaim_add_work(struct object *object)
@@ -63,6 +64,7 @@ void reclaim_add_work(struct object *object)
     struct reclaim_state *state = state_self();
     counter_add(&state->retired, 1);
     list_push(&state->ready, object);
+    timer_start_tick(hart_self());
 }
 
 // The harts that have not passed a quiescent point since the snapshot.
@@ -153,7 +155,8 @@ bool reclaim_is_pending(void)
 {
     const struct reclaim_state *state = state_self();
     return state->incoming.first != NULL || state->waiting.first != NULL ||
-           state->ready.first != NULL;
+           state->ready.first != NULL ||
+           atomic_load_explicit(&hart_self()->adopt, memory_order_relaxed) != 0;
 }
 
 void reclaim_nudge(void)

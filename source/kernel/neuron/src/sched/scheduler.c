@@ -74,16 +74,18 @@ static void notify_hart(struct hart *hart, int32_t class)
     if (hart == hart_self()) {
         if (class > running_class(hart))
             hart->reschedule = true;
-        if (hart->tick_deadline == ARCH_TIMER_NEVER)
-            hart->tick_deadline =
-                arch_time() + timer_ticks_from_nanoseconds(TIMER_TICK_NANOSECONDS);
+        // Somebody to share with; scheduler_run_next looks when this hart has no thread yet.
+        if (hart->current != NULL)
+            timer_start_tick(hart);
         return;
     }
-    // Full fence: the push comes before the look at what that hart runs and whether it stays. Pairs
-    // with the fences in idle_until_work and hart_leave_now.
+    // Full fence: the push comes before the look at what that hart runs, whether it ticks and
+    // whether it stays. Pairs with the fences in idle_until_work, stop_tick and hart_leave_now.
     atomic_thread_fence(memory_order_seq_cst);
-    if (!is_online(hart) || (class > running_class(hart) &&
-                             hart_send_ipi(hart->index, IPI_RESCHEDULE) == NX_ERR_BAD_STATE))
+    bool looks_late =
+        class <= running_class(hart) && counter_read(&hart->tick_deadline) != ARCH_TIMER_NEVER;
+    if (!is_online(hart) ||
+        (!looks_late && hart_send_ipi(hart->index, IPI_RESCHEDULE) == NX_ERR_BAD_STATE))
         scheduler_evacuate(hart); // it went offline after it was chosen
 }
 
@@ -160,19 +162,45 @@ static struct thread *next_thread(struct hart *hart)
     }
 }
 
+void scheduler_recheck_others(void)
+{
+    uint32_t others = hart_online_mask() & ~hart_bit(hart_self());
+    for (uint32_t i = 0; i < hart_count(); i++)
+        // A hart that has gone offline meanwhile runs nothing.
+        if ((others & (1u << i)) != 0 &&
+            hart_send_ipi((struct hart_index){i}, IPI_RESCHEDULE) != NX_OK)
+            continue;
+}
+
+static bool has_queued(const struct hart *hart)
+{
+    return atomic_load_explicit(&hart->run_queue.length, memory_order_relaxed) != 0;
+}
+
 static bool tick_wanted(const struct hart *hart)
 {
-    return counter_read(&hart->ticks) < TIMER_PROOF_TICKS || hart->current != NULL ||
+    return counter_read(&hart->ticks) < TIMER_PROOF_TICKS || has_queued(hart) ||
            reclaim_is_pending();
 }
 
-// Keeps the tick running while there is a reason for it, then arms the timer.
-static void update_timer(struct hart *hart)
+static void stop_tick(struct hart *hart)
 {
-    if (!tick_wanted(hart))
-        hart->tick_deadline = ARCH_TIMER_NEVER;
-    else if (hart->tick_deadline == ARCH_TIMER_NEVER)
-        hart->tick_deadline = arch_time() + timer_ticks_from_nanoseconds(TIMER_TICK_NANOSECONDS);
+    counter_set(&hart->tick_deadline, ARCH_TIMER_NEVER);
+    // Full fence: whoever pushes a thread here sees that no tick will come, or this hart sees the
+    // thread. Pairs with notify_hart.
+    atomic_thread_fence(memory_order_seq_cst);
+    if (tick_wanted(hart))
+        timer_start_tick(hart);
+}
+
+// Before the hart sleeps. Without Sstc a tick that is armed comes once more instead of being taken
+// back at each sleep.
+static void prepare_idle_timer(struct hart *hart)
+{
+    if (tick_wanted(hart))
+        timer_start_tick(hart);
+    else if (arch_has_sstc())
+        counter_set(&hart->tick_deadline, ARCH_TIMER_NEVER);
     timer_rearm();
 }
 
@@ -192,8 +220,8 @@ static struct thread *idle_until_work(struct hart *hart)
         thread = next_thread(hart);
         if (thread != NULL)
             break;
-        update_timer(hart);
         if (!more) {
+            prepare_idle_timer(hart);
             uint64_t start = arch_time();
             counter_set(&hart->idle_since, start);
             reclaim_rest_begin(hart);
@@ -223,7 +251,8 @@ void scheduler_run_next(void)
         hart->dispatched_at = arch_time();
     }
     scheduler_switch_to(next);
-    update_timer(hart);
+    if (has_queued(hart))
+        timer_start_tick(hart);
 }
 
 void scheduler_yield(struct hart *target)
@@ -251,6 +280,8 @@ void scheduler_preempt(void)
     atomic_thread_fence(memory_order_seq_cst);
     enum nx_class floor = (enum nx_class)(class_of(current) + (hart->slice_over ? 0 : 1));
     hart->slice_over = false;
+    if (has_queued(hart))
+        timer_start_tick(hart);
     if (floor >= NX_CLASS_COUNT && scheduler_may_run(current, hart_bit(hart)))
         return;
     if (!scheduler_may_run(current, hart_bit(hart))) {
@@ -267,7 +298,6 @@ void scheduler_preempt(void)
     push_to(hart, current);
     scheduler_switch_to(next);
     hart->reschedule = false;
-    update_timer(hart);
 }
 
 static void count_tick(struct hart *hart, uint64_t now)
@@ -277,7 +307,7 @@ static void count_tick(struct hart *hart, uint64_t now)
     fault_injection_on_tick(hart->index);
     if (counter_read(&hart->ticks) == TIMER_PROOF_TICKS)
         log_line("neuron: hart%u tick n=%u", hart->index.value, TIMER_PROOF_TICKS);
-    hart->tick_deadline = now + period;
+    counter_set(&hart->tick_deadline, now + period);
     hart->slice_over = true;
     hart->reschedule = true;
     reclaim_nudge();
@@ -299,11 +329,14 @@ void scheduler_timer_interrupt(void)
     uint64_t now = arch_time();
     counter_add(&hart->timer_interrupts, 1);
     hart->armed_deadline = 0; // the hardware must be armed anew: its interrupt is level-triggered
-    bool ticked = hart->tick_deadline <= now;
-    if (ticked)
+    bool ticked = counter_read(&hart->tick_deadline) <= now;
+    if (ticked) {
         count_tick(hart, now);
+        if (!tick_wanted(hart))
+            stop_tick(hart);
+    }
     expire_deadlines(now);
-    update_timer(hart);
+    timer_rearm();
     // Last, with the timer armed anew: an interrupt that pends from here on ends it early.
     if (ticked && hart->current != NULL)
         (void)reclaim_run(RECLAIM_STEPS_TICK);

@@ -62,6 +62,11 @@ void scheduler_preempt(void);
 // This hart's tick: counts it, expires deadlines, rotates the queue, reclaims.
 void scheduler_timer_interrupt(void);
 
+// Makes every other hart look again at the thread that it runs, because that thread may have been
+// killed, or moved to another class or hart. (To know which hart runs a thread would cost a fence
+// at each switch.)
+void scheduler_recheck_others(void);
+
 // Whether `thread` may run on the hart with this bit: its affinity, or anywhere when no hart of its
 // affinity is online.
 bool scheduler_may_run(const struct thread *thread, uint32_t hart_bit);

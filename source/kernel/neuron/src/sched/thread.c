@@ -171,14 +171,9 @@ void thread_kill(struct thread *thread)
     }
     if (thread_cancel(thread, thread_sequence_of(wait), NX_ERR_CANCELLED))
         return;
-    // Running or runnable. If it runs elsewhere, make that hart enter the kernel; a hart that has
-    // gone offline meanwhile runs nothing.
-    uint32_t home = atomic_load_explicit(&thread->home, memory_order_relaxed);
-    bool running = thread_state_of(atomic_load_explicit(&thread->wait, memory_order_relaxed)) ==
-                   THREAD_RUNNING;
-    if (running && home != hart_self()->index.value &&
-        hart_send_ipi((struct hart_index){home}, IPI_RESCHEDULE) == NX_ERR_BAD_STATE)
-        return;
+    // Running or runnable: if it runs elsewhere, that hart must enter the kernel.
+    if (thread != hart_self()->current)
+        scheduler_recheck_others();
 }
 
 void thread_end_current(void)

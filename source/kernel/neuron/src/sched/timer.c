@@ -135,6 +135,8 @@ void timer_start(struct thread *thread, uint64_t deadline)
     set_node_hart(node, hart);
     publish_earliest(&hart->timers);
     lock_release(&hart->timers.lock);
+    if (deadline < hart->armed_deadline)
+        timer_rearm();
 }
 
 void timer_cancel(struct thread *thread)
@@ -178,13 +180,24 @@ void timer_rearm(void)
 {
     struct hart *hart = hart_self();
     uint64_t deadline = atomic_load_explicit(&hart->timers.earliest, memory_order_relaxed);
-    if (hart->tick_deadline < deadline)
-        deadline = hart->tick_deadline;
-    if (deadline == hart->armed_deadline)
+    uint64_t tick = counter_read(&hart->tick_deadline);
+    uint64_t armed = hart->armed_deadline;
+    if (tick < deadline)
+        deadline = tick;
+    if (deadline == armed || (armed != 0 && armed < deadline && !arch_has_sstc()))
         return;
     hart->armed_deadline = deadline;
     if (arch_timer_arm(deadline) != NX_OK)
         panic("hart%u: the firmware refused to arm the timer", hart->index.value);
+}
+
+void timer_start_tick(struct hart *hart)
+{
+    if (counter_read(&hart->tick_deadline) != ARCH_TIMER_NEVER)
+        return;
+    counter_set(&hart->tick_deadline,
+                arch_time() + timer_ticks_from_nanoseconds(TIMER_TICK_NANOSECONDS));
+    timer_rearm();
 }
 
 void timer_move_all(struct hart *source, struct hart *target)

@@ -35,17 +35,21 @@ struct timer_heap {
 #define TIMER_PROOF_TICKS 3u
 
 void timer_heap_init(struct timer_heap *heap);
-// Puts the thread's node into this hart's heap, for the wait that the thread begins next: called
-// before thread_begin_wait, because a published wait may end at once on another hart.
+// Puts the thread's node into this hart's heap, for the wait that the thread begins next, and arms
+// the timer if need be: called before thread_begin_wait, because a published wait may end at once
+// on another hart.
 void timer_start(struct thread *thread, uint64_t deadline);
 // Takes the thread's node out of whatever heap holds it; harmless when none does.
 void timer_cancel(struct thread *thread);
 // Pops one expired node of this hart and the sequence of the wait it belongs to (for
 // thread_cancel); NULL when none is due.
 struct thread *timer_pop_expired(uint64_t now, uint64_t *sequence);
-// Arms this hart's timer for the earlier of its heap and its tick. The only caller of
-// arch_timer_arm.
+// Arms this hart's timer for the earlier of its heap and its tick, unless it is armed so already.
+// Without Sstc, where arming is a call into the firmware, a timer that is armed for earlier stays
+// so: one interrupt too many costs less than a call for each deadline that was taken back.
 void timer_rearm(void);
+// Starts this hart's tick, a period from now, if it is off.
+void timer_start_tick(struct hart *hart);
 // Moves all of a stopping hart's nodes to `target`.
 void timer_move_all(struct hart *source, struct hart *target);
 

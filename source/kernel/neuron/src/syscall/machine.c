@@ -174,6 +174,7 @@ static enum nx_status describe_hart(uint64_t index, void *buffer, size_t *size)
         .interrupts = counter_read(&hart->interrupts),
         .timer_interrupts = counter_read(&hart->timer_interrupts),
         .lock_contended = counter_read(&hart->lock_contended),
+        .set_timer_calls = counter_read(&hart->set_timer_calls),
     };
     for (uint32_t i = 0; i < NX_HARTS_MAX; i++) {
         record.ipi_sent_to[i] = counter_read(&hart->ipi.sent_to[i]);

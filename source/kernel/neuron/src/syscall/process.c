@@ -157,14 +157,21 @@ enum nx_status sys_thread_exit(struct thread *current, const uint64_t *arguments
     return NX_OK;
 }
 
+// What has changed about the thread counts at once, wherever it runs.
+static void recheck(struct thread *current, struct thread *thread)
+{
+    if (thread == current)
+        hart_self()->reschedule = true;
+    else
+        scheduler_recheck_others();
+}
+
 static enum nx_status set_affinity(struct thread *current, struct thread *thread, uint64_t mask)
 {
     if (mask > UINT32_MAX || ((uint32_t)mask & hart_online_mask()) == 0)
         return NX_ERR_INVALID_ARGUMENT;
     atomic_store_explicit(&thread->affinity, (uint32_t)mask, memory_order_relaxed);
-    // The current thread moves at once; others when they are next scheduled.
-    if (thread == current)
-        hart_self()->reschedule = true;
+    recheck(current, thread);
     return NX_OK;
 }
 
@@ -182,8 +189,7 @@ enum nx_status sys_thread_control(struct thread *current, const uint64_t *argume
         if (arguments[2] > (uint64_t)thread->process->highest_class)
             return NX_ERR_ACCESS_DENIED;
         atomic_store_explicit(&thread->class, (uint8_t)arguments[2], memory_order_relaxed);
-        if (thread == current)
-            hart_self()->reschedule = true;
+        recheck(current, thread);
         return NX_OK;
     case NX_THREAD_SET_EXIT:
         status = find_signal(current, arguments[2], &notification);

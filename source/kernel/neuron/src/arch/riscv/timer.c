@@ -3,6 +3,7 @@
 #include "timer.h"
 #include "arch_inline.h"
 #include "boot.h"
+#include "core/hart.h"
 #include "core/machine.h"
 #include "sbi.h"
 #include <string.h>
@@ -42,6 +43,7 @@ enum nx_status arch_timer_arm(uint64_t deadline)
         csr_write(CSR_STIMECMP, deadline);
         return NX_OK;
     }
+    counter_add(&arch_hart_self()->set_timer_calls, 1);
     return sbi_set_timer(deadline);
 }
 
