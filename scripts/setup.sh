@@ -1,8 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Install what a task needs and lacks: scripts/setup.sh [build] [test] [dev]   (default: build)
+# Install what a task needs and lacks: scripts/setup.sh [build] [test] [dev] [bench-linux]   (default: build)
 #
 # build: compile and boot. test: also run every test. dev: also debug, fuzz, format and lint.
+# bench-linux: also compile programs for Linux, which ./nexus bench --vs-linux compares with.
 # On Debian it compares package names with dpkg's list, says what it installs and installs it with
 # apt-get (through sudo when not root). Elsewhere it looks for the tools themselves and names those
 # that are missing. When nothing is missing it is silent and takes a few milliseconds.
@@ -13,11 +14,13 @@ build_packages='meson ninja-build pkgconf gcc g++ libc6-dev python3
     qemu-system-misc qemu-system-data opensbi device-tree-compiler
     capnproto libcapnp-dev libcmocka-dev libfdt-dev erofs-utils cpio'
 test_packages='python3-pexpect'
+bench_linux_packages='gcc-riscv64-linux-gnu libc6-dev-riscv64-cross debian-archive-keyring'
 dev_packages='gdb-multiarch clang clang-format clang-tidy libclang-rt-dev shellcheck spin'
 
 build_tools='meson ninja pkg-config gcc g++ python3 riscv64-unknown-elf-gcc riscv64-unknown-elf-ld
     qemu-system-riscv64 dtc fdtput capnp mkfs.erofs cpio'
 test_tools=
+bench_linux_tools='riscv64-linux-gnu-gcc dpkg-deb apt-get'
 dev_tools='gdb-multiarch clang clang-format clang-tidy shellcheck spin'
 
 say() {
@@ -79,8 +82,12 @@ for group in "$@"; do
         packages="$packages $dev_packages"
         tools="$tools $dev_tools"
         ;;
+    bench-linux)
+        packages="$packages $bench_linux_packages"
+        tools="$tools $bench_linux_tools"
+        ;;
     *)
-        say "no such group: $group (groups: build, test, dev)"
+        say "no such group: $group (groups: build, test, dev, bench-linux)"
         exit 2
         ;;
     esac

@@ -4,6 +4,7 @@
 
     ./nexus bench                  the whole table; build/bench.json and build/bench.svg
     ./nexus bench ROW...           only these rows (--list names them)
+    ./nexus bench --vs-linux       also boot Debian's Linux and count the same operations in it
     ./nexus bench --profile ROW    where the instructions of one operation go, by function
     ./nexus bench --blocks ROW     the same by block of code, with its source lines
 
@@ -22,6 +23,7 @@ sys.path.insert(0, str(ROOT / "scripts"))
 import account  # noqa: E402  (after the path)
 import machine  # noqa: E402
 from machine import BenchError, Run, progress  # noqa: E402
+from linux.peer import Comparison  # noqa: E402
 from meter import START_COST, Region  # noqa: E402
 from qemu_boot import BUILD  # noqa: E402
 from rows import ROWS, Row  # noqa: E402
@@ -89,16 +91,23 @@ def number(value: float | None) -> str:
     return f"{value:,.1f}" if value < 100 and value != int(value) else f"{value:,.0f}"
 
 
-def table(results: list[Result]) -> list[str]:
-    lines = [f"{'operation':48} {'instructions':>12} {'budget':>10} {'peer':>10} {'ratio':>7}"]
+def ratio(peer: float | None, own: float | None) -> str:
+    return f"{peer / own:.2f}" if peer and own else "-"
+
+
+def table(results: list[Result], linux: Comparison | None) -> list[str]:
+    """The last two columns, Linux of this run and its ratio, are there only if it ran."""
+    heads = f"{'linux':>12} {'ratio':>7}" if linux else ""
+    lines = [f"{'operation':48} {'instructions':>12} {'budget':>10} {'peer':>10} {'ratio':>7} {heads}".rstrip()]
     for each in results:
-        row = each.row
-        ratio = row.peer / each.instructions if row.peer and each.instructions else None
-        lines.append(
-            f"{row.operation:48} {number(each.instructions):>12} {number(row.budget):>10} "
-            f"{number(row.peer):>10} {f'{ratio:.2f}' if ratio else '-':>7}  {verdict(each)}"
-        )
-    return lines
+        row, own = each.row, each.instructions
+        line = f"{row.operation:48} {number(own):>12} {number(row.budget):>10} "
+        line += f"{number(row.peer):>10} {ratio(row.peer, own):>7} "
+        if linux:
+            figure = linux.peer_of(row.name)
+            line += f"{number(figure):>12} {ratio(figure, own):>7} "
+        lines.append(f"{line} {verdict(each)}")
+    return lines + ([""] + linux.lines() if linux else [])
 
 
 def verdict(each: Result) -> str:
@@ -109,12 +118,13 @@ def verdict(each: Result) -> str:
     return f"missed by {each.instructions - each.row.budget:,.0f} ({each.instructions / each.row.budget - 1:.0%})"
 
 
-def write_json(results: list[Result], path: Path) -> None:
+def write_json(results: list[Result], linux: Comparison | None, path: Path) -> None:
     rows = [
         asdict(each.row) | {"instructions": each.instructions, "met": each.met, "reason": each.reason}
         for each in results
     ]
-    path.write_text(json.dumps({"rows": rows}, indent=2) + "\n")
+    whole = {"rows": rows} | ({"linux": linux.as_json()} if linux else {})
+    path.write_text(json.dumps(whole, indent=2) + "\n")
 
 
 def show_profile(row: Row, blocks: bool) -> int:
@@ -138,10 +148,13 @@ def find_rows(names: list[str]) -> list[Row]:
     return [by_name[name] for name in names] if names else ROWS
 
 
-def bench(rows: list[Row]) -> int:
+def bench(rows: list[Row], vs_linux: bool) -> int:
+    linux = Comparison.prepare() if vs_linux else None
     results = measure(rows)
-    print("\n".join(table(results)))
-    write_json(results, BUILD / "bench.json")
+    if linux:
+        linux.measure()
+    print("\n".join(table(results, linux)))
+    write_json(results, linux, BUILD / "bench.json")
     progress(f"written: {BUILD / 'bench.json'}")
     if any(each.instructions is None for each in results):
         return BROKEN
@@ -153,6 +166,7 @@ def main() -> int:
     parser.add_argument("--list", action="store_true", help="name the rows")
     parser.add_argument("--profile", action="store_true", help="account of one row by function")
     parser.add_argument("--blocks", action="store_true", help="account of one row by block of code")
+    parser.add_argument("--vs-linux", action="store_true", help="count the same in Debian's Linux, live")
     parser.add_argument("rows", nargs="*", metavar="ROW")
     arguments = parser.parse_args()
     try:
@@ -164,7 +178,7 @@ def main() -> int:
             if len(arguments.rows) != 1:
                 raise BenchError("name one row for its account")
             return show_profile(rows[0], arguments.blocks)
-        return bench(rows)
+        return bench(rows, arguments.vs_linux)
     except BenchError as error:
         print(f"bench: {error}", file=sys.stderr)
         return BROKEN
