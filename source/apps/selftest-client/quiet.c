@@ -4,9 +4,10 @@
 #include "selftest.h"
 #include <stdatomic.h>
 
-#define SETTLE_TIME (50 * NX_MILLISECOND) // several ticks: what was under way has come
-#define QUIET_TIME  (1 * NX_SECOND)
-#define BUSY_TIME   (4 * NX_SECOND)
+#define SETTLE_TIME     (50 * NX_MILLISECOND) // several ticks: what was under way has come
+#define QUIET_TIME      (1 * NX_SECOND)
+#define BUSY_TIME       (4 * NX_SECOND)
+#define FOR_NOTHING_MAX 5u
 
 // Computes without a system call, so that only an interrupt could enter the kernel.
 static void computing_thread(void *argument)
@@ -28,7 +29,9 @@ static enum test_outcome look(struct test_report *report, uint32_t harts,
 
 // The last hart runs one thread alone, those between it and the test's own sleep. A deadline that
 // fires wakes a thread, and a tick that has a reason rotates threads; services may have work for
-// some moments. So what is forbidden is an interrupt after which the same thread, or none, goes on.
+// some moments, and another hart may take what they queued here. So what is forbidden are
+// interrupts after which the same thread, or none, goes on, but for a few of the hundred that a
+// tick would make.
 static enum test_outcome compare(struct test_report *report, const struct nx_info_system *system,
                                  const struct nx_info_hart before[],
                                  const struct nx_info_hart after[])
@@ -36,7 +39,7 @@ static enum test_outcome compare(struct test_report *report, const struct nx_inf
     for (uint32_t i = 0; i < system->harts; i++) {
         uint64_t interrupts = after[i].timer_interrupts - before[i].timer_interrupts;
         uint64_t switches = after[i].switches - before[i].switches;
-        EXPECT(report, interrupts <= switches,
+        EXPECT(report, interrupts <= switches + FOR_NOTHING_MAX,
                "hart %u: %u timer interrupts, %u ticks, but %u switches of threads", i,
                (unsigned)interrupts, (unsigned)(after[i].ticks - before[i].ticks),
                (unsigned)switches);
