@@ -44,9 +44,9 @@ static enum nx_status frames_fetch(struct session *session, uint32_t slot, uint6
 {
     struct virtio_blk_segment segments[VIRTIO_BLK_MAX_SEGMENTS];
     uint32_t count;
-    enum nx_status status = memory_segments(
-        session->service->machine, session->memories[slot].handle, page * NX_PAGE_SIZE,
-        (end - page) * NX_PAGE_SIZE, segments, VIRTIO_BLK_MAX_SEGMENTS, &count);
+    enum nx_status status =
+        memory_segments(session->service->machine, session->memories[slot], page * NX_PAGE_SIZE,
+                        (end - page) * NX_PAGE_SIZE, segments, VIRTIO_BLK_MAX_SEGMENTS, &count);
     if (status != NX_OK) {
         return status;
     }

@@ -9,23 +9,27 @@
 
 // ---- Entries ------------------------------------------------------------------------------------
 
+// Fills the read's request as far as this program looks at it; that the sectors are the disk's is
+// the library's to check.
 static enum nx_status entry_prepare(struct session *session, struct read *read,
                                     const struct block_ring_entry *entry)
 {
-    const char *reason;
-    enum nx_status status =
-        serve_read_check(session->service, entry->lba, entry->count, entry->offset, &reason);
-    if (status != NX_OK) {
-        return status;
+    uint64_t bytes = (uint64_t)entry->count * VIRTIO_BLK_SECTOR_BYTES;
+    if (entry->count - 1 >= VIRTIO_BLK_MAX_SECTORS) { // 0, too
+        return entry->count == 0 ? NX_ERR_INVALID_ARGUMENT : NX_ERR_TOO_LARGE;
     }
-    if (entry->slot >= SESSION_MEMORIES_MAX ||
-        session->memories[entry->slot].handle == NX_HANDLE_NONE) {
+    if (entry->offset % VIRTIO_BLK_SECTOR_BYTES != 0) {
+        return NX_ERR_INVALID_ARGUMENT;
+    }
+    if (entry->offset > UINT64_MAX - bytes) {
+        return NX_ERR_OVERFLOW;
+    }
+    if (entry->slot >= SESSION_MEMORIES_MAX || session->memories[entry->slot] == NX_HANDLE_NONE) {
         return NX_ERR_BAD_HANDLE;
     }
     read->request.first_sector = entry->lba;
     read->request.sector_count = entry->count;
-    return session_segments(session, entry->slot, entry->offset,
-                            (uint64_t)entry->count * VIRTIO_BLK_SECTOR_BYTES, read->segments,
+    return session_segments(session, entry->slot, entry->offset, bytes, read->segments,
                             VIRTIO_BLK_MAX_SEGMENTS, &read->request.segment_count);
 }
 
@@ -35,16 +39,14 @@ static void entry_take(struct session *session)
     struct read *read = session->free;
 
     block_ring_take(&session->ring, &entry);
-    session->service->counters.queued++;
     enum nx_status status = entry_prepare(session, read, &entry);
     if (status != NX_OK) {
         block_ring_complete(&session->ring, entry.tag, (uint16_t)status);
-        session->service->sessions_answered |= 1u << session->number;
+        session->service->sessions_answered |= session->mask;
         return;
     }
     session->free = read->next;
     session->in_flight++;
-    session->memories[entry.slot].users++;
     read->slot = entry.slot;
     read->tag = entry.tag;
     read_start(session->service, read);
@@ -74,7 +76,8 @@ static void session_take(struct session *session)
 
 void queues_take(struct virtioblkd *service)
 {
-    uint32_t ready = service->sessions_ready;
+    // Every answer frees a place for an entry that is there already.
+    uint32_t ready = service->sessions_ready | service->sessions_answered;
     service->sessions_ready = 0;
     while (ready != 0) {
         struct session *session = service->sessions[__builtin_ctz(ready)];
@@ -91,11 +94,9 @@ void queue_answer(struct read *read, enum nx_status status)
 {
     struct session *session = read->session;
 
-    // Every read that ends frees a place for an entry that is there already.
-    session->service->sessions_ready |= 1u << session->number;
-    session->service->sessions_answered |= 1u << session->number;
+    session->service->sessions_answered |= session->mask;
     block_ring_complete(&session->ring, read->tag, (uint16_t)status);
-    session->memories[read->slot].users--;
+    read->slot = SESSION_MEMORIES_MAX;
     session->in_flight--;
     read->next = session->free;
     session->free = read;

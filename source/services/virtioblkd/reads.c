@@ -22,6 +22,7 @@ void read_init(struct read *read, struct session *session, struct read **free)
     read->request.segments = read->segments;
     read->request.timeout_ns = READ_TIMEOUT;
     read->session = session;
+    read->slot = SESSION_MEMORIES_MAX;
     read->next = *free;
     *free = read;
 }
@@ -160,10 +161,12 @@ static void waiting_submit(struct virtioblkd *service)
 void read_start(struct virtioblkd *service, struct read *read)
 {
     read->attempts = 0;
-    service->messages += read->session == NULL;
+    if (reads_flow(service) && read_submit(service, read)) {
+        return;
+    }
     if (service->device.state == VIRTIO_BLK_LOST) {
         read_finish(service, read, NX_ERR_DEVICE);
-    } else if (!reads_flow(service) || !read_submit(service, read)) {
+    } else {
         waiting_append(service, read);
     }
 }

@@ -75,7 +75,7 @@ static enum nx_status info_build(const struct virtioblkd *service, struct capnp_
     virtio_blk_info_set_interrupts(&out, info.counters.interrupts);
     virtio_blk_info_set_kicks(&out, info.counters.kicks);
     virtio_blk_info_set_sessions(&out, sessions_count(service));
-    virtio_blk_info_set_queued(&out, service->counters.queued);
+    virtio_blk_info_set_queued(&out, sessions_queued(service));
     virtio_blk_info_set_doorbells(&out, service->counters.doorbells);
     virtio_blk_info_set_notices(&out, service->counters.notices);
     // No code here touches payload, so there is nothing to count.
@@ -107,9 +107,13 @@ static void serve_info(const struct virtioblkd *service)
 
 // ---- Reads --------------------------------------------------------------------------------------
 
-enum nx_status serve_read_check(const struct virtioblkd *service, uint64_t lba, uint32_t count,
-                                uint64_t offset, const char **reason)
+// What a read may ask for, before anything is done for it.
+static enum nx_status read_check(const struct virtioblkd *service,
+                                 const struct read_arguments *arguments, const char **reason)
 {
+    uint64_t lba = arguments->lba;
+    uint32_t count = arguments->count;
+    uint64_t offset = arguments->offset;
     uint64_t bytes = (uint64_t)count * VIRTIO_BLK_SECTOR_BYTES;
 
     if (count == 0) {
@@ -161,8 +165,7 @@ static enum nx_status read_prepare(const struct virtioblkd *service, struct read
                                    const struct read_arguments *arguments, nx_handle memory,
                                    const char **reason)
 {
-    enum nx_status status =
-        serve_read_check(service, arguments->lba, arguments->count, arguments->offset, reason);
+    enum nx_status status = read_check(service, arguments, reason);
     if (status != NX_OK) {
         return status;
     }
@@ -195,6 +198,7 @@ static bool serve_read(struct virtioblkd *service, const struct read_arguments *
         return false;
     }
     service->free = read->next;
+    service->messages++;
     read->memory = memory;
     read_start(service, read);
     return true;

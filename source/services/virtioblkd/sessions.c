@@ -137,6 +137,7 @@ enum nx_status session_open(struct virtioblkd *service, const struct session_req
     }
     session->service = service;
     session->number = *number;
+    session->mask = 1u << *number;
     session->ring_address = ring_address;
     session->ring_memory = request->ring_memory;
     session->notification = request->notification;
@@ -183,8 +184,8 @@ enum nx_status session_attach(struct session *session, nx_handle memory, uint32_
         return NX_ERR_ACCESS_DENIED;
     }
     for (uint32_t i = 0; i < SESSION_MEMORIES_MAX; i++) {
-        if (session->memories[i].handle == NX_HANDLE_NONE) {
-            session->memories[i].handle = memory;
+        if (session->memories[i] == NX_HANDLE_NONE) {
+            session->memories[i] = memory;
             *slot = i;
             return NX_OK;
         }
@@ -194,15 +195,17 @@ enum nx_status session_attach(struct session *session, nx_handle memory, uint32_
 
 enum nx_status session_detach(struct session *session, uint32_t slot)
 {
-    if (slot >= SESSION_MEMORIES_MAX || session->memories[slot].handle == NX_HANDLE_NONE) {
+    if (slot >= SESSION_MEMORIES_MAX || session->memories[slot] == NX_HANDLE_NONE) {
         return NX_ERR_INVALID_ARGUMENT;
     }
-    if (session->memories[slot].users != 0) {
-        return NX_ERR_BUSY;
+    for (uint32_t i = 0; i < BLOCK_RING_DEPTH; i++) {
+        if (session->reads[i].slot == slot) {
+            return NX_ERR_BUSY;
+        }
     }
     session_segments_forget(session, slot);
-    nx_handle_drop(session->memories[slot].handle);
-    session->memories[slot].handle = NX_HANDLE_NONE;
+    nx_handle_drop(session->memories[slot]);
+    session->memories[slot] = NX_HANDLE_NONE;
     return NX_OK;
 }
 
@@ -214,13 +217,14 @@ static void session_end(struct session *session)
 
     // It has signalled, so it is on its way out.
     (void)!nx_thread_join(&session->watcher);
+    service->counters.queued += session->ring.submit_index;
     service->sessions[session->number] = NULL;
     service->sessions_ready &= ~(1u << session->number);
     service->sessions_answered &= ~(1u << session->number);
     for (uint32_t slot = 0; slot < SESSION_MEMORIES_MAX; slot++) {
         // A device that ignores resets may write there for ever.
         if (service->device.state != VIRTIO_BLK_LOST) {
-            nx_handle_drop(session->memories[slot].handle);
+            nx_handle_drop(session->memories[slot]);
         }
     }
     nx_handle_drop(session->notification);
@@ -252,6 +256,16 @@ uint32_t sessions_count(const struct virtioblkd *service)
     uint32_t count = 0;
     for (uint32_t i = 0; i < SESSIONS_MAX; i++) {
         count += service->sessions[i] != NULL;
+    }
+    return count;
+}
+
+// The free-running index counts a session's entries, modulo 2^32.
+uint64_t sessions_queued(const struct virtioblkd *service)
+{
+    uint64_t count = service->counters.queued;
+    for (uint32_t i = 0; i < SESSIONS_MAX; i++) {
+        count += service->sessions[i] != NULL ? service->sessions[i]->ring.submit_index : 0;
     }
     return count;
 }

@@ -14,7 +14,8 @@
 //         +------ answered -----+
 //
 // A read that came as a message owns its caller's reply right and a handle to its caller's memory.
-// One that came through a ring counts as a user of a memory object attached to its session.
+// One that came through a ring names a memory object attached to its session, which stays
+// attached meanwhile.
 //
 // Back-pressure. With the table of messages' reads full no request is received: callers wait in the
 // endpoint, which costs nothing. Entries that do not fit stay in their ring. While reads wait for
@@ -51,22 +52,17 @@ struct read {
     struct session *session; // NULL: it came as a message
     nx_handle reply;         // message: the caller's, one-shot
     nx_handle memory;        // message: the caller's
-    uint16_t slot;           // session: of the memory
+    uint16_t slot;           // session: of the memory; SESSION_MEMORIES_MAX while in the free list
     uint16_t tag;            // session: the client's
     uint32_t attempts;       // submissions so far
     struct read *next;       // in a free list or the waiting list
-};
-
-// A memory object that a session's reads may go to.
-struct session_memory {
-    nx_handle handle; // NX_HANDLE_NONE: free
-    uint32_t users;   // reads in flight to it
 };
 
 struct session {
     // Constant while the session lives.
     struct virtioblkd *service;
     uint32_t number;
+    uint32_t mask;         // of its bit in the service's masks of sessions
     uint64_t ring_address; // physical: who holds this page is the client
     nx_handle ring_memory;
     nx_handle notification; // the client's
@@ -78,7 +74,7 @@ struct session {
 
     // The working thread only.
     struct block_ring_server ring;
-    struct session_memory memories[SESSION_MEMORIES_MAX];
+    nx_handle memories[SESSION_MEMORIES_MAX]; // that reads may go to; NX_HANDLE_NONE: free
     struct read *free;
     uint32_t in_flight; // reads taken from the ring and not answered
     uint32_t waiting;   // of these, in the waiting list
@@ -91,7 +87,7 @@ struct session {
 };
 
 struct virtioblkd_counters {
-    uint64_t queued;    // entries taken from rings
+    uint64_t queued;    // entries taken from rings of sessions that have ended
     uint64_t doorbells; // of clients
     uint64_t notices;   // to clients
 };
@@ -108,9 +104,7 @@ struct virtioblkd {
     nx_handle rings;    // the device's own memory, contiguous
     volatile uint8_t *registers;
 
-    struct virtio_blk device;
-    uint32_t fruitless_resets; // in a row, without a completed request between them
-    struct read reads[READS_MAX];
+    uint32_t fruitless_resets; // of the device, in a row, without a completed request between them
     struct read *free;
     uint32_t messages; // reads that came as messages and are not answered
     struct read *waiting_first;
@@ -123,6 +117,8 @@ struct virtioblkd {
     uint32_t sessions_ready;    // mask: may have entries that can be taken
     uint32_t sessions_answered; // mask: have answers that their clients cannot see yet
     struct virtioblkd_counters counters;
+    struct virtio_blk device;
+    struct read reads[READS_MAX];
 };
 
 // ---- memory.c: memory objects as the device sees them -------------------------------------------
@@ -213,6 +209,8 @@ NX_MUST_CHECK enum nx_status session_detach(struct session *session, uint32_t sl
 // Ends the sessions whose clients are gone and whose reads are.
 void sessions_reap(struct virtioblkd *service);
 uint32_t sessions_count(const struct virtioblkd *service);
+// Entries taken from all rings.
+uint64_t sessions_queued(const struct virtioblkd *service);
 
 // ---- probe.c: the first read --------------------------------------------------------------------
 
@@ -225,10 +223,6 @@ NX_MUST_CHECK enum nx_status probe(struct virtioblkd *service);
 
 // Answers one message that has been received, or accepts it as a read. The free list is not empty.
 void serve_message(struct virtioblkd *service, const struct nx_message *message);
-
-// What a read may ask for, before anything is done for it; *reason names a refusal.
-NX_MUST_CHECK enum nx_status serve_read_check(const struct virtioblkd *service, uint64_t lba,
-                                              uint32_t count, uint64_t offset, const char **reason);
 
 // Answers a read. `reply` NX_HANDLE_NONE: the current caller. `reason`, text for people, may be
 // NULL.

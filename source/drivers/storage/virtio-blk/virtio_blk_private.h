@@ -53,7 +53,6 @@ static inline void virtio_blk_request_accept(struct virtio_blk *device,
                                              struct virtio_blk_request *request, uint16_t head,
                                              uint64_t now_ns)
 {
-    request->next = NULL;
     request->bytes_done = 0;
     request->submitted = true;
     request->overdue = false;

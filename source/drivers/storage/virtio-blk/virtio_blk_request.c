@@ -42,19 +42,21 @@ static enum nx_status whole_fill(const struct virtio_blk *device,
                                  const struct virtio_blk_request *request, uint16_t head)
 {
     struct virtio_blk_slot *slot = &device->slots[head];
+    const struct virtio_blk_segment *segments = request->segments;
+    uint32_t piece_limit = device->piece_limit;
     uint32_t count = request->segment_count;
     uint64_t total = 0;
 
     for (uint32_t index = 0; index < count; index++) {
-        uint64_t address = request->segments[index].bus_address;
-        uint32_t length = request->segments[index].length;
+        uint64_t address = segments[index].bus_address;
+        uint32_t length = segments[index].length;
         if (length == 0 || length % VIRTIO_BLK_SECTOR_BYTES != 0) {
             return NX_ERR_INVALID_ARGUMENT;
         }
         if (address > UINT64_MAX - length) {
             return NX_ERR_OVERFLOW;
         }
-        if (length > device->piece_limit) {
+        if (length > piece_limit) {
             return NX_ERR_BUSY;
         }
         virtq_desc_write(&slot->table[index + 1], address, length,
@@ -74,18 +76,26 @@ static enum nx_status whole_fill(const struct virtio_blk *device,
     return NX_OK;
 }
 
-static enum nx_status submit_whole(struct virtio_blk *device, struct virtio_blk_request *request,
-                                   uint64_t now_ns)
+// A request that whole_fill refuses, or that has to go in parts.
+VIRTIO_BLK_SELDOM static enum nx_status whole_undo(struct virtio_blk *device,
+                                                   struct virtio_blk_request *request,
+                                                   uint64_t now_ns, uint16_t head,
+                                                   enum nx_status status)
+{
+    virtqueue_release(&device->queue, head);
+    return status == NX_ERR_BUSY ? virtio_blk_submit_parts(device, request, now_ns) : status;
+}
+
+static inline enum nx_status submit_whole(struct virtio_blk *device,
+                                          struct virtio_blk_request *request, uint64_t now_ns)
 {
     uint16_t head;
-    enum nx_status status = virtqueue_reserve_one(&device->queue, &head);
-    if (status != NX_OK) {
-        return status;
+    if (virtqueue_reserve_one(&device->queue, &head) != NX_OK) {
+        return NX_ERR_BUSY;
     }
-    status = whole_fill(device, request, head);
+    enum nx_status status = whole_fill(device, request, head);
     if (status != NX_OK) {
-        virtqueue_release(&device->queue, head);
-        return status;
+        return whole_undo(device, request, now_ns, head, status);
     }
     virtio_blk_request_accept(device, request, head, now_ns);
     request->segment_index = request->segment_count; // no part follows
@@ -111,10 +121,7 @@ enum nx_status virtio_blk_submit(struct virtio_blk *device, struct virtio_blk_re
     // In one device request, when that is allowed and there is room for it.
     if (virtio_blk_is_indirect(device) && request->segments != NULL &&
         request->segment_count != 0 && request->segment_count <= device->data_limit) {
-        status = submit_whole(device, request, now_ns);
-        if (status != NX_ERR_BUSY || device->queue.free_count == 0) {
-            return status;
-        }
+        return submit_whole(device, request, now_ns);
     }
     return virtio_blk_submit_parts(device, request, now_ns);
 }

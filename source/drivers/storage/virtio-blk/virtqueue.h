@@ -170,7 +170,7 @@ static inline void virtqueue_release(struct virtqueue *queue, uint16_t head)
 {
     uint16_t count = queue->chain_length[head];
     uint16_t last = head;
-    for (uint16_t passed = 1; passed < count; passed++) {
+    for (uint16_t left = count; left > 1; left--) {
         last = queue->next[last];
     }
     queue->next[last] = queue->free_head;
