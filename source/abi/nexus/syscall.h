@@ -77,6 +77,8 @@ enum nx_syscall {
 
     NX_SYS_MEMORY_POPULATE = 41, // process h or 0, address, bytes already done: commits and maps
                                  // the pages of the mapping that starts at address -> address
+    NX_SYS_THREAD_RESTART = 42,  // thread h that has ended, entry, sp, argument, tp,
+                                 // affinity or 0, class or NX_CLASS_COUNT
     NX_SYSCALL_COUNT
 };
 

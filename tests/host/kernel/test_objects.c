@@ -301,7 +301,7 @@ test_a_hart_in_the_kernel_holds_a_grace_period_up_also_while_it_leaves_the_syste
     static const enum nx_hart_state in_kernel[] = {NX_HART_ONLINE, NX_HART_STOPPING};
     for (int i = 0; i < 2; i++) {
         uint64_t done = reclaim_done_count();
-        atomic_store(&harts[1].state, in_kernel[i]);
+        hart_set_state(&harts[1], in_kernel[i]);
         object_release(new_object(NULL));
         assert_false(goes_within(done));
         reclaim_pass(&harts[1]);
@@ -311,16 +311,16 @@ test_a_hart_in_the_kernel_holds_a_grace_period_up_also_while_it_leaves_the_syste
         assert_false(reclaim_is_pending());
     }
     // A hart that rests or is stopped holds nothing.
-    atomic_store(&harts[1].state, NX_HART_STOPPED);
+    hart_set_state(&harts[1], NX_HART_STOPPED);
     uint64_t done = reclaim_done_count();
     object_release(new_object(NULL));
     assert_true(goes_within(done + 1));
-    atomic_store(&harts[1].state, NX_HART_ONLINE);
+    hart_set_state(&harts[1], NX_HART_ONLINE);
     reclaim_rest_begin(&harts[1]);
     object_release(new_object(NULL));
     assert_true(goes_within(done + 3));
     reclaim_rest_end(&harts[1]);
-    atomic_store(&harts[1].state, NX_HART_ABSENT);
+    hart_set_state(&harts[1], NX_HART_ABSENT);
 }
 
 static void count_references(void *argument)

@@ -40,7 +40,8 @@ static void set_current(struct thread *thread)
 static struct thread *new_thread(void)
 {
     struct thread *thread = NULL;
-    assert_int_equal(thread_create(process, vaddr(0), 0, 0, 0, page, 0, &thread), NX_OK);
+    assert_int_equal(thread_create(process, &(struct thread_beginning){0}, page, 0, &thread),
+                     NX_OK);
     thread_set_state(thread, THREAD_RUNNABLE);
     atomic_store(&thread->affinity, 1);
     return thread;
@@ -53,7 +54,7 @@ static int open_scene(void **state)
     alarm(60);
     fake_perturb_level(0);
     free_at_start = frame_free_count();
-    atomic_store(&harts[1].state, NX_HART_ONLINE);
+    hart_set_state(&harts[1], NX_HART_ONLINE);
     assert_int_equal(process_create(NULL, name, 100 * NX_PAGE_SIZE, NX_CLASS_NORMAL, &process),
                      NX_OK);
     assert_int_equal(memory_create_paged(process, NX_PAGE_SIZE, &page), NX_OK);
@@ -103,7 +104,7 @@ static int close_scene(void **state)
     object_release(&page->object);
     object_release(&process->object);
     reclaim_everything();
-    atomic_store(&harts[1].state, NX_HART_ABSENT);
+    hart_set_state(&harts[1], NX_HART_ABSENT);
     harts[0].reschedule = false;
     alarm(0);
     return frame_free_count() == free_at_start ? 0 : -1;
@@ -317,7 +318,8 @@ static void test_a_thread_can_end_before_its_creation_returns(void **state)
     (void)state;
     struct thread *thread;
     fake_after_unlock(LOCK_RANK_PROCESS, end_new_thread_on_hart1);
-    assert_int_equal(thread_create(process, vaddr(0), 0, 0, 0, page, 0, &thread), NX_OK);
+    assert_int_equal(thread_create(process, &(struct thread_beginning){0}, page, 0, &thread),
+                     NX_OK);
     assert_int_equal(atomic_load(&thread->wait), THREAD_DEAD);
     object_release(&thread->object);
 }

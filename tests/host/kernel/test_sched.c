@@ -263,7 +263,7 @@ static void test_a_deadline_is_taken_out_once_whoever_takes_it(void **state)
 
 static void set_hart(uint32_t index, enum nx_hart_state hart_state, int32_t class)
 {
-    atomic_store(&harts[index].state, hart_state);
+    hart_set_state(&harts[index], hart_state);
     atomic_store(&harts[index].running_class, class);
 }
 

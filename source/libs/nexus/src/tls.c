@@ -19,5 +19,7 @@ size_t nx_tls_bytes(void)
 
 void nx_tls_initialise(void *block)
 {
-    memcpy(block, __tls_template, (size_t)(uintptr_t)__tls_template_bytes);
+    size_t filled = (size_t)(uintptr_t)__tls_template_bytes;
+    memcpy(block, __tls_template, filled);
+    memset((char *)block + filled, 0, nx_tls_bytes() - filled);
 }

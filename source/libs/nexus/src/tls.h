@@ -10,7 +10,7 @@
 // Bytes of one thread's block.
 size_t nx_tls_bytes(void);
 
-// Fills a zeroed block from the program's template.
+// Fills a block from the program's template.
 void nx_tls_initialise(void *block);
 
 #endif

@@ -364,7 +364,7 @@ static void retire_harts(void)
         if (atomic_load_explicit(&harts[i].resting, memory_order_relaxed))
             reclaim_rest_end(&harts[i]);
         if (i > 0)
-            atomic_store_explicit(&harts[i].state, NX_HART_ABSENT, memory_order_relaxed);
+            hart_set_state(&harts[i], NX_HART_ABSENT);
     }
 }
 
@@ -406,7 +406,7 @@ void fake_run_harts(uint32_t count, void (*body)(void *argument), void *argument
     struct hart_body calls[NX_HARTS_MAX];
     for (uint32_t i = 0; i < count; i++) {
         calls[i] = (struct hart_body){&harts[i], body, argument};
-        atomic_store_explicit(&harts[i].state, NX_HART_ONLINE, memory_order_relaxed);
+        hart_set_state(&harts[i], NX_HART_ONLINE);
     }
     for (uint32_t i = 1; i < count; i++) {
         harts[i].arch.has_pthread = true;

@@ -71,9 +71,12 @@ static void start_first_process(user_program program, void *argument)
     first_machine = install_new(process, NX_OBJECT_MACHINE);
     first_log = install_new(process, NX_OBJECT_LOG);
     CHECK_EQUAL(memory_create_paged(process, NX_PAGE_SIZE, &page), NX_OK);
-    CHECK_EQUAL(thread_create(process, vaddr((uint64_t)(uintptr_t)program), 0,
-                              (uint64_t)(uintptr_t)argument, 0, page, 0, &thread),
-                NX_OK);
+    const struct thread_beginning beginning = {
+        .entry = vaddr((uint64_t)(uintptr_t)program),
+        .argument = (uint64_t)(uintptr_t)argument,
+        .class = NX_CLASS_COUNT,
+    };
+    CHECK_EQUAL(thread_create(process, &beginning, page, 0, &thread), NX_OK);
     CHECK_EQUAL(thread_start(thread), NX_OK);
     object_release(&thread->object);
     object_release(&page->object);

@@ -104,7 +104,8 @@ void arch_fetch_fence(uint32_t remote_mask);
 
 // --- Threads -------------------------------------------------------------------------------------
 
-// A frame that enters user mode at `entry` with sp, tp and a0 set and all else zero, FPU off.
+// In a thread that is new, all zero, or has ended: a frame that enters user mode at `entry` with
+// sp, tp and a0 set and all else zero, FPU off.
 void arch_thread_init(struct thread *thread, vaddr_t entry, uint64_t stack, uint64_t argument,
                       uint64_t thread_pointer);
 // The results of a system call, as the thread will see them. All inline, `thread` not running.

@@ -159,10 +159,13 @@ static void start_thread(struct process *process, uint64_t entry)
     map(process, stack, STACK_TOP - STACK_SIZE, NX_PROT_READ | NX_PROT_WRITE);
     require(memory_create_paged(process, NX_PAGE_SIZE, &page_memory), "message page");
     require(memory_page_pointer(page_memory, 0, &page), "message page");
-    require(
-        thread_create(process, vaddr(entry), STACK_TOP, PAGE_ADDRESS, 0, page_memory, 0, &thread),
-        "thread");
-    atomic_store_explicit(&thread->class, NX_CLASS_SERVICE, memory_order_relaxed);
+    const struct thread_beginning beginning = {
+        .entry = vaddr(entry),
+        .stack = STACK_TOP,
+        .argument = PAGE_ADDRESS,
+        .class = NX_CLASS_SERVICE,
+    };
+    require(thread_create(process, &beginning, page_memory, 0, &thread), "thread");
     struct nx_message_page *message = page;
     fill_start_info(process, thread, (struct nx_start_info *)(void *)message->start);
     map(process, page_memory, PAGE_ADDRESS, NX_PROT_READ | NX_PROT_WRITE);

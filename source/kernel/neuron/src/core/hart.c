@@ -29,34 +29,22 @@ static uint32_t state_of(const struct hart *hart)
     return atomic_load_explicit(&hart->state, memory_order_acquire);
 }
 
-static void set_state(struct hart *hart, enum nx_hart_state state)
+_Atomic uint32_t hart_online_bits;
+_Atomic uint32_t hart_kernel_bits;
+
+static void set_bit(_Atomic uint32_t *bits, const struct hart *hart, bool value)
 {
+    if (value)
+        atomic_fetch_or_explicit(bits, hart_bit(hart), memory_order_seq_cst);
+    else
+        atomic_fetch_and_explicit(bits, ~hart_bit(hart), memory_order_seq_cst);
+}
+
+void hart_set_state(struct hart *hart, enum nx_hart_state state)
+{
+    set_bit(&hart_online_bits, hart, state == NX_HART_ONLINE);
+    set_bit(&hart_kernel_bits, hart, state == NX_HART_ONLINE || state == NX_HART_STOPPING);
     atomic_store_explicit(&hart->state, (uint32_t)state, memory_order_seq_cst);
-}
-
-uint32_t hart_count(void)
-{
-    return machine.hart_count;
-}
-
-uint32_t hart_online_mask(void)
-{
-    uint32_t mask = 0;
-    for (uint32_t i = 0; i < NX_HARTS_MAX; i++)
-        if (state_of(&harts[i]) == NX_HART_ONLINE)
-            mask |= 1u << i;
-    return mask;
-}
-
-uint32_t hart_kernel_mask(void)
-{
-    uint32_t mask = 0;
-    for (uint32_t i = 0; i < NX_HARTS_MAX; i++) {
-        uint32_t state = state_of(&harts[i]);
-        if (state == NX_HART_ONLINE || state == NX_HART_STOPPING)
-            mask |= 1u << i;
-    }
-    return mask;
 }
 
 void hart_init_all(void)
@@ -71,7 +59,7 @@ void hart_init_all(void)
         atomic_init(&hart->running_class, -1);
         arch_hart_prepare(hart);
     }
-    set_state(&harts[0], NX_HART_ONLINE);
+    hart_set_state(&harts[0], NX_HART_ONLINE);
 }
 
 void hart_enter_online(struct hart *hart)
@@ -84,7 +72,7 @@ void hart_enter_online(struct hart *hart)
     // What was sent to it while it left: a bit that stays set would swallow every later IPI of its
     // kind, because only the first one raises the interrupt.
     atomic_store_explicit(&hart->ipi_pending, 0, memory_order_seq_cst);
-    set_state(hart, NX_HART_ONLINE);
+    hart_set_state(hart, NX_HART_ONLINE);
     // Only from here on do remote fences include this hart: drop what it may hold from before.
     arch_space_activate(NULL);
     arch_tlb_flush_all_local();
@@ -102,10 +90,10 @@ void hart_enter_online(struct hart *hart)
 // Asks the firmware to start one hart; false when it refused.
 static bool request_start(struct hart *hart)
 {
-    set_state(hart, NX_HART_STARTING);
+    hart_set_state(hart, NX_HART_STARTING);
     if (arch_hart_start(hart) == NX_OK)
         return true;
-    set_state(hart, NX_HART_FAILED);
+    hart_set_state(hart, NX_HART_FAILED);
     return false;
 }
 
@@ -178,7 +166,7 @@ enum nx_status hart_start(struct hart_index index)
         return NX_ERR_BAD_STATE;
     status = arch_hart_start(hart);
     if (status != NX_OK)
-        set_state(hart, NX_HART_STOPPED);
+        hart_set_state(hart, NX_HART_STOPPED);
     return status;
 }
 
@@ -209,7 +197,7 @@ _Noreturn void hart_leave_now(void)
     // From here on nobody sends threads or IPIs here. Full fence: whoever chose this hart before
     // pushes before scheduler_evacuate looks, or sees the state and evacuates. Pairs with
     // notify_hart.
-    set_state(hart, NX_HART_STOPPING);
+    hart_set_state(hart, NX_HART_STOPPING);
     atomic_thread_fence(memory_order_seq_cst);
     address_space_activate(NULL, hart);
     hart->current = NULL;
@@ -226,7 +214,7 @@ _Noreturn void hart_leave_now(void)
     arch_hart_offline();
     atomic_store_explicit(&hart->running_class, -1, memory_order_relaxed);
     lock_check_none_held();
-    set_state(hart, NX_HART_STOPPED);
+    hart_set_state(hart, NX_HART_STOPPED);
     enum nx_status status = arch_hart_stop();
     panic("hart%u could not stop: status %d", hart->index.value, (int)status);
 }

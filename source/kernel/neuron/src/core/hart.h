@@ -17,6 +17,7 @@
 #include "arch_inline.h"
 #include "core/counter.h"
 #include "core/lock.h"
+#include "core/machine.h"
 #include "lock_check.h"
 #include "nexus/info.h"
 #include "sched/run_queue.h"
@@ -100,15 +101,31 @@ static inline struct hart *hart_self(void)
     return arch_hart_self();
 }
 
-// Mask of hart indices that are online.
-uint32_t hart_online_mask(void);
+// Masks of hart indices, as the harts' states say.
+extern _Atomic uint32_t hart_online_bits;
+extern _Atomic uint32_t hart_kernel_bits;
+
+static inline uint32_t hart_online_mask(void)
+{
+    // Acquire: a hart that is seen online has set up everything that it shares.
+    return atomic_load_explicit(&hart_online_bits, memory_order_acquire);
+}
 // The same and those that are leaving: a stopping hart still holds kernel pointers.
-uint32_t hart_kernel_mask(void);
-uint32_t hart_count(void);
+static inline uint32_t hart_kernel_mask(void)
+{
+    return atomic_load_explicit(&hart_kernel_bits, memory_order_acquire);
+}
+static inline uint32_t hart_count(void)
+{
+    return machine.hart_count;
+}
 static inline uint32_t hart_bit(const struct hart *hart)
 {
     return 1u << hart->index.value;
 }
+
+// Changes a hart's state, and the masks with it: the hart itself, or whoever starts it.
+void hart_set_state(struct hart *hart, enum nx_hart_state state);
 
 // Fills harts[] from `machine`; the boot hart becomes index 0 and online.
 void hart_init_all(void);

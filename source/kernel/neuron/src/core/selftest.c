@@ -170,9 +170,13 @@ static enum nx_status queue_threads(struct steal_test *test)
     struct thread *threads[STEAL_THREADS];
     for (uint32_t i = 0; i < STEAL_THREADS; i++) {
         uint64_t offset = i * NX_PAGE_SIZE;
+        const struct thread_beginning beginning = {
+            .entry = vaddr(CODE_ADDRESS),
+            .argument = DATA_ADDRESS + offset,
+            .class = NX_CLASS_COUNT,
+        };
         enum nx_status status =
-            thread_create(test->process, vaddr(CODE_ADDRESS), 0, DATA_ADDRESS + offset, 0,
-                          test->data, offset, &threads[i]);
+            thread_create(test->process, &beginning, test->data, offset, &threads[i]);
         if (status != NX_OK)
             return status;
     }

@@ -9,6 +9,9 @@
 // A word that may lie over objects of any type.
 typedef uint64_t __attribute__((may_alias)) word;
 
+// Words that one turn of a loop handles.
+#define BLOCK_WORDS 8
+
 static bool both_aligned(const void *one, const void *other)
 {
     return (((uintptr_t)one | (uintptr_t)other) & (sizeof(word) - 1)) == 0;
@@ -20,6 +23,14 @@ void *memcpy(void *restrict to, const void *restrict from, size_t length)
     const uint8_t *source = from;
 
     if (both_aligned(to, from)) {
+        for (; length >= BLOCK_WORDS * sizeof(word); length -= BLOCK_WORDS * sizeof(word)) {
+#pragma GCC unroll 8
+            for (unsigned i = 0; i < BLOCK_WORDS; i++) {
+                ((word *)(void *)target)[i] = ((const word *)(const void *)source)[i];
+            }
+            target += BLOCK_WORDS * sizeof(word);
+            source += BLOCK_WORDS * sizeof(word);
+        }
         for (; length >= sizeof(word); length -= sizeof(word)) {
             *(word *)(void *)target = *(const word *)(const void *)source;
             target += sizeof(word);
@@ -55,6 +66,13 @@ void *memset(void *to, int value, size_t length)
     if (both_aligned(to, to)) {
         const word pattern = byte * (UINT64_MAX / UINT8_MAX);
 
+        for (; length >= BLOCK_WORDS * sizeof(word); length -= BLOCK_WORDS * sizeof(word)) {
+#pragma GCC unroll 8
+            for (unsigned i = 0; i < BLOCK_WORDS; i++) {
+                ((word *)(void *)target)[i] = pattern;
+            }
+            target += BLOCK_WORDS * sizeof(word);
+        }
         for (; length >= sizeof(word); length -= sizeof(word)) {
             *(word *)(void *)target = pattern;
             target += sizeof(word);

@@ -13,7 +13,7 @@
 // The largest table of slots that comes from the pool of objects.
 #define SMALL_TABLE_BYTES 512u
 // Bound of one destruction step: a freed frame costs 8, an empty slot 1.
-#define DESTROY_STEP_COST 256u
+#define DESTROY_STEP_COST 128u
 #define DESTROY_FREE_COST 8u
 
 _Static_assert(SLOTS_PER_FRAME *SLOTS_PER_FRAME *NX_PAGE_SIZE >= NX_MEMORY_SIZE_MAX,

@@ -183,28 +183,27 @@ void process_kill_unstarted(struct process *process)
         process_kill(process, NX_EXIT_KILLED);
 }
 
-enum nx_status process_add_thread(struct process *process, struct thread *thread)
+enum nx_status process_list_thread(struct process *process, struct thread *thread)
 {
-    enum nx_status status = NX_OK;
-    lock_acquire(&process->lock);
     uint32_t state = atomic_load_explicit(&process->state, memory_order_relaxed);
-    if (state == NX_PROCESS_DYING || state == NX_PROCESS_DEAD) {
-        status = NX_ERR_BAD_STATE;
-    } else if (process->thread_count == NX_THREADS_MAX) {
-        status = NX_ERR_NO_MEMORY;
-    } else {
-        atomic_store_explicit(&process->state, NX_PROCESS_ALIVE, memory_order_relaxed);
-        thread->next_in_process = process->threads;
-        process->threads = thread;
-        process->thread_count++;
-    }
-    lock_release(&process->lock);
-    return status;
+    if (state == NX_PROCESS_DYING || state == NX_PROCESS_DEAD)
+        return NX_ERR_BAD_STATE;
+    if (process->thread_count == NX_THREADS_MAX)
+        return NX_ERR_NO_MEMORY;
+    atomic_store_explicit(&process->state, NX_PROCESS_ALIVE, memory_order_relaxed);
+    thread->next_in_process = process->threads;
+    process->threads = thread;
+    process->thread_count++;
+    return NX_OK;
 }
 
-void process_remove_thread(struct process *process, struct thread *thread)
+struct notification *process_remove_thread(struct process *process, struct thread *thread,
+                                           uint64_t *bits)
 {
     lock_acquire(&process->lock);
+    struct notification *notification = thread->exit_notification;
+    *bits = thread->exit_bits;
+    thread_set_state(thread, THREAD_DEAD);
     struct thread **link = &process->threads;
     while (*link != thread)
         link = &(*link)->next_in_process;
@@ -219,6 +218,7 @@ void process_remove_thread(struct process *process, struct thread *thread)
         queue_cleanup(process);
     else if (dying)
         kill_some(process);
+    return notification;
 }
 
 enum nx_status process_bind(struct process *process, struct notification *notification,

@@ -71,10 +71,13 @@ void process_kill(struct process *process, int64_t exit_status);
 // it, and its threads and itself would hold each other for ever.
 void process_kill_unstarted(struct process *process);
 
-// Adds a thread. Errors: NX_ERR_BAD_STATE (dying), NX_ERR_NO_MEMORY (too many threads).
-NX_MUST_CHECK enum nx_status process_add_thread(struct process *process, struct thread *thread);
-// Removes a thread at its end; the last one starts the cleanup.
-void process_remove_thread(struct process *process, struct thread *thread);
+// Adds a thread; process->lock is held. Errors: NX_ERR_BAD_STATE (dying), NX_ERR_NO_MEMORY (too
+// many threads).
+NX_MUST_CHECK enum nx_status process_list_thread(struct process *process, struct thread *thread);
+// Removes a thread at its end, which is DEAD then; the last one starts the cleanup. Returns what is
+// to be signalled with *bits, without a reference, or NULL.
+struct notification *process_remove_thread(struct process *process, struct thread *thread,
+                                           uint64_t *bits);
 
 // Replaces the exit notification and the fault endpoint (either may be NULL); takes references.
 // Errors: NX_ERR_BAD_HANDLE when one is already retired.

@@ -7,6 +7,10 @@
 #include "core/panic.h"
 #include "object/object.h"
 
+// Objects retired by a hart from which on it helps, and the steps that it takes then.
+#define HELP_BACKLOG 8u
+#define HELP_STEPS   16u
+
 struct object_list {
     struct object *first;
     struct object *last;
@@ -18,6 +22,7 @@ struct reclaim_state {
     struct object_list waiting;
     struct object_list ready;
     uint64_t snapshot[NX_HARTS_MAX];
+    uint64_t helped;          // `retired` when reclaim_help last ran
     _Atomic uint64_t retired; // read by any hart
     _Atomic uint64_t done;    // read by any hart
 };
@@ -72,7 +77,7 @@ static uint32_t lagging_harts(const struct reclaim_state *state)
 {
     uint32_t lagging = 0;
     uint32_t others = hart_kernel_mask() & ~hart_bit(hart_self());
-    for (uint32_t i = 0; i < hart_count(); i++) {
+    for (uint32_t i = 0; others >> i != 0; i++) {
         if ((others & (1u << i)) == 0)
             continue;
         // Acquire: pairs with the release in reclaim_pass and in reclaim_rest_begin.
@@ -149,6 +154,16 @@ bool reclaim_run(uint32_t steps)
     // With nobody lagging, this hart's next pass ends the grace period.
     return state->ready.first != NULL ||
            (state->waiting.first != NULL && lagging_harts(state) == 0);
+}
+
+void reclaim_help(void)
+{
+    struct reclaim_state *state = state_self();
+    uint64_t retired = counter_read(&state->retired);
+    if (retired - state->helped < HELP_BACKLOG)
+        return;
+    state->helped = retired;
+    (void)reclaim_run(HELP_STEPS);
 }
 
 bool reclaim_is_pending(void)

@@ -33,6 +33,9 @@ void reclaim_add_work(struct object *object);
 // Runs up to `steps` destruction steps of this hart, fewer if an interrupt comes; true if there may
 // be more to do now. No lock may be held.
 bool reclaim_run(uint32_t steps);
+// For whoever frees: now and then a few steps, so that a busy hart does not run out of what it has
+// freed. No lock may be held.
+void reclaim_help(void);
 // Whether this hart has anything retired: its timer must not sleep for ever.
 bool reclaim_is_pending(void);
 // Asks lagging harts to pass; called from the tick when a grace period drags on.

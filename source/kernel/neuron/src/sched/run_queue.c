@@ -57,7 +57,9 @@ struct thread *run_queue_pop_at_least(struct run_queue *queue, enum nx_class flo
     lock_acquire(&queue->lock);
     uint32_t bitmap = get_bitmap(queue);
     if (bitmap >> floor != 0) {
-        uint32_t class = 31u - (uint32_t)__builtin_clz(bitmap);
+        uint32_t class = NX_CLASS_COUNT - 1; // few: quicker than to count zeroes without Zbb
+        while ((bitmap >> class & 1) == 0)
+            class --;
         thread = queue->ready[class].first;
         take_locked(queue, thread, class);
     }

@@ -34,9 +34,27 @@ void thread_recheck_kill(struct thread *thread)
     (void)thread_cancel(thread, thread_sequence_of(wait), NX_ERR_CANCELLED);
 }
 
-enum nx_status thread_create(struct process *process, vaddr_t entry, uint64_t stack,
-                             uint64_t argument, uint64_t thread_pointer, struct memory *page_memory,
-                             uint64_t page_offset, struct thread **thread)
+// Owner only.
+static void set_beginning(struct thread *thread, const struct thread_beginning *beginning)
+{
+    uint8_t class = beginning->class;
+    if (class == NX_CLASS_COUNT)
+        class = NX_CLASS_NORMAL;
+    if (thread->process->highest_class < class)
+        class = (uint8_t)thread->process->highest_class;
+    uint32_t affinity = beginning->affinity != 0 ? beginning->affinity : (1u << NX_HARTS_MAX) - 1;
+    thread->id = atomic_fetch_add_explicit(&next_thread_id, 1, memory_order_relaxed);
+    atomic_store_explicit(&thread->home, hart_self()->index.value, memory_order_relaxed);
+    atomic_store_explicit(&thread->affinity, affinity, memory_order_relaxed);
+    atomic_store_explicit(&thread->class, class, memory_order_relaxed);
+    arch_thread_forget_fpu(thread);
+    arch_thread_init(thread, beginning->entry, beginning->stack, beginning->argument,
+                     beginning->thread_pointer);
+}
+
+enum nx_status thread_create(struct process *process, const struct thread_beginning *beginning,
+                             struct memory *page_memory, uint64_t page_offset,
+                             struct thread **thread)
 {
     void *page;
     enum nx_status status = memory_page_pointer(page_memory, page_offset, &page);
@@ -57,18 +75,13 @@ enum nx_status thread_create(struct process *process, vaddr_t entry, uint64_t st
     created->page = page;
     created->page_memory = page_memory;
     created->process = process;
-    created->id = atomic_fetch_add_explicit(&next_thread_id, 1, memory_order_relaxed);
-    atomic_init(&created->home, hart_self()->index.value);
-    atomic_init(&created->affinity, (1u << NX_HARTS_MAX) - 1);
-    uint8_t class = NX_CLASS_NORMAL;
-    if (process->highest_class < class)
-        class = (uint8_t)process->highest_class;
-    atomic_init(&created->class, class);
-    arch_thread_init(created, entry, stack, argument, thread_pointer);
+    set_beginning(created, beginning);
     // The process's own reference, for as long as the thread is listed there: once it is listed, a
     // kill of the process may run it and end it.
     object_acquire(&created->object);
-    status = process_add_thread(process, created);
+    lock_acquire(&process->lock);
+    status = process_list_thread(process, created);
+    lock_release(&process->lock);
     if (status != NX_OK)
         goto release_page;
     *thread = created;
@@ -80,6 +93,32 @@ discard:
     object_discard(object);
 release_process:
     object_release(&process->object);
+    return status;
+}
+
+enum nx_status thread_restart(struct thread *thread, const struct thread_beginning *beginning)
+{
+    struct process *process = thread->process;
+    // The process's own reference, as in thread_create.
+    if (!object_try_acquire(&thread->object))
+        return NX_ERR_BAD_HANDLE;
+    lock_acquire(&process->lock);
+    uint64_t wait = atomic_load_explicit(&thread->wait, memory_order_relaxed);
+    enum nx_status status = NX_ERR_BAD_STATE;
+    if (thread_state_of(wait) == THREAD_DEAD)
+        status = process_list_thread(process, thread);
+    if (status == NX_OK) {
+        thread_set_faulted(thread, false);
+        set_beginning(thread, beginning);
+        // A kill meant its former life, or comes after this.
+        atomic_store_explicit(&thread->pending, 0, memory_order_relaxed);
+        thread_set_state(thread, THREAD_RUNNABLE);
+    }
+    lock_release(&process->lock);
+    if (status == NX_OK)
+        scheduler_make_ready(thread);
+    else
+        object_release(&thread->object);
     return status;
 }
 
@@ -185,21 +224,16 @@ void thread_end_current(void)
         object_release(&thread->caller->object);
         thread->caller = NULL;
     }
-    notification_bind_thread(NULL, thread);
-    struct process *process = thread->process;
-    lock_acquire(&process->lock);
-    struct notification *notification = thread->exit_notification;
-    thread->exit_notification = NULL;
-    atomic_store_explicit(&thread->wait, THREAD_DEAD, memory_order_relaxed);
-    lock_release(&process->lock);
+    if (thread->bound != NULL)
+        notification_bind_thread(NULL, thread);
     hart->current = NULL;
     // The hart gives the dead thread's address space up now: cleanup may begin on another hart.
     address_space_activate(NULL, hart);
-    if (notification != NULL) {
-        notification_signal(notification, thread->exit_bits);
-        object_release(&notification->object);
-    }
-    process_remove_thread(process, thread);
+    uint64_t bits;
+    // Without a reference: the notification outlives this pass through the kernel.
+    struct notification *notification = process_remove_thread(thread->process, thread, &bits);
+    if (notification != NULL)
+        notification_signal(notification, bits);
     object_release(&thread->object);
 }
 
@@ -212,15 +246,13 @@ enum nx_status thread_bind_exit(struct thread *thread, struct notification *noti
     struct notification *old = thread->exit_notification;
     bool dead =
         thread_state_of(atomic_load_explicit(&thread->wait, memory_order_relaxed)) == THREAD_DEAD;
-    thread->exit_notification = dead ? NULL : notification;
+    thread->exit_notification = notification;
     thread->exit_bits = bits;
     lock_release(&thread->process->lock);
     if (old != NULL)
         object_release(&old->object);
-    if (dead && notification != NULL) {
+    if (dead && notification != NULL)
         notification_signal(notification, bits);
-        object_release(&notification->object);
-    }
     return NX_OK;
 }
 
@@ -228,6 +260,8 @@ enum destroy_result thread_destroy_step(struct object *object)
 {
     struct thread *thread = CONTAINER_OF(object, struct thread, object);
     arch_thread_forget_fpu(thread);
+    if (thread->exit_notification != NULL)
+        object_release(&thread->exit_notification->object);
     object_release(&thread->page_memory->object);
     object_release(&thread->process->object);
     return DESTROY_FREE;

@@ -9,7 +9,7 @@
 //   WAITING               the notification it waits on, under that notification's lock
 //   AWAITING_REPLY,       nobody: whoever moves the wait word to RUNNABLE by compare-and-swap
 //   SLEEPING              becomes the owner
-//   DEAD                  nobody; it waits for reclamation
+//   DEAD                  nobody; it waits for reclamation, or for thread_restart
 // Whoever takes a thread out of a wait owns it and must make it ready or run it.
 //
 // The wait word is state | sequence << 8. The sequence advances at each new wait, so a stale reply,
@@ -155,13 +155,30 @@ NX_MUST_CHECK static inline bool thread_claim(struct thread *thread, enum thread
     return thread_claim_as(thread, state, sequence, THREAD_RUNNABLE);
 }
 
+// How a thread begins.
+struct thread_beginning {
+    vaddr_t entry;
+    uint64_t stack;
+    uint64_t argument;
+    uint64_t thread_pointer;
+    uint32_t affinity; // 0: every hart
+    uint8_t class;     // at most the process's highest; NX_CLASS_COUNT: NORMAL, or that if lower
+};
+
 // A thread of `process`, NEW, with its message page at `page_offset` of `page_memory`. Errors:
 // NX_ERR_NO_MEMORY, NX_ERR_BAD_STATE, NX_ERR_BAD_HANDLE (the process or the page's memory is
 // retired), and those of memory_page_pointer.
-NX_MUST_CHECK enum nx_status thread_create(struct process *process, vaddr_t entry, uint64_t stack,
-                                           uint64_t argument, uint64_t thread_pointer,
+NX_MUST_CHECK enum nx_status thread_create(struct process *process,
+                                           const struct thread_beginning *beginning,
                                            struct memory *page_memory, uint64_t page_offset,
                                            struct thread **thread);
+// Makes a DEAD thread ready to run from a new beginning, with a new id; message page and exit
+// notification stay. It goes through no grace period: the hart that ended it uses it no more once
+// it is DEAD, and what still names it (a saved reply, a hart that looks it up) finds the next
+// sequence of waits. Errors: NX_ERR_BAD_STATE (it has not ended; the process is dying),
+// NX_ERR_NO_MEMORY (too many threads), NX_ERR_BAD_HANDLE (it is retired).
+NX_MUST_CHECK enum nx_status thread_restart(struct thread *thread,
+                                            const struct thread_beginning *beginning);
 // Makes a NEW thread ready. Errors: NX_ERR_BAD_STATE.
 NX_MUST_CHECK enum nx_status thread_start(struct thread *thread);
 
@@ -177,7 +194,8 @@ void thread_kill(struct thread *thread);
 // afterwards.
 void thread_end_current(void);
 
-// Binds the notification signalled at the thread's end (NULL: none). Takes a reference.
+// Binds the notification signalled at each end of the thread (NULL: none); at once if it has ended.
+// Takes a reference.
 NX_MUST_CHECK enum nx_status thread_bind_exit(struct thread *thread,
                                               struct notification *notification, uint64_t bits);
 

@@ -59,6 +59,7 @@ static const syscall_handler handlers[NX_SYSCALL_COUNT] = {
     [NX_SYS_LOG_READ] = sys_log_read,
     [NX_SYS_LOG_BIND] = sys_log_bind,
     [NX_SYS_MEMORY_POPULATE] = sys_memory_populate,
+    [NX_SYS_THREAD_RESTART] = sys_thread_restart,
 };
 
 struct thread *syscall_slow(uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4,

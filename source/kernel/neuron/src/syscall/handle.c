@@ -7,14 +7,10 @@
 #include "sched/thread.h"
 #include "syscall/syscall.h"
 
-// Destruction steps that a close may run.
-#define RECLAIM_STEPS_CLOSE 2u
-
 enum nx_status sys_handle_close(struct thread *current, const uint64_t *arguments)
 {
     enum nx_status status = handle_close(current->process, arguments[0]);
-    // Who frees also helps to reclaim, so that a busy hart does not run out of what it has freed.
-    (void)reclaim_run(RECLAIM_STEPS_CLOSE);
+    reclaim_help();
     return status;
 }
 

@@ -114,6 +114,12 @@ enum nx_status sys_process_exit(struct thread *current, const uint64_t *argument
     return NX_OK;
 }
 
+// Harts of which at least one is online.
+static bool is_affinity(uint64_t mask)
+{
+    return mask <= UINT32_MAX && ((uint32_t)mask & hart_online_mask()) != 0;
+}
+
 enum nx_status sys_thread_create(struct thread *current, const uint64_t *arguments)
 {
     struct process *process;
@@ -126,9 +132,15 @@ enum nx_status sys_thread_create(struct thread *current, const uint64_t *argumen
     if (status != NX_OK)
         return status;
     struct thread *thread;
-    status =
-        thread_create(process, vaddr(arguments[1]), arguments[2], arguments[3], arguments[4],
-                      CONTAINER_OF(value.object, struct memory, object), arguments[6], &thread);
+    const struct thread_beginning beginning = {
+        .entry = vaddr(arguments[1]),
+        .stack = arguments[2],
+        .argument = arguments[3],
+        .thread_pointer = arguments[4],
+        .class = NX_CLASS_COUNT,
+    };
+    status = thread_create(process, &beginning, CONTAINER_OF(value.object, struct memory, object),
+                           arguments[6], &thread);
     if (status != NX_OK)
         return status;
     // Another thread may kill the process now, so the new one must outlive a failure below.
@@ -138,6 +150,29 @@ enum nx_status sys_thread_create(struct thread *current, const uint64_t *argumen
         thread_kill(thread);
     object_release(&thread->object);
     return status;
+}
+
+enum nx_status sys_thread_restart(struct thread *current, const uint64_t *arguments)
+{
+    struct handle_value value;
+    enum nx_status status = handle_lookup(&current->process->handles, arguments[0],
+                                          NX_OBJECT_THREAD, NX_RIGHT_MANAGE, &value);
+    if (status != NX_OK)
+        return status;
+    struct thread *thread = CONTAINER_OF(value.object, struct thread, object);
+    if (arguments[5] != 0 && !is_affinity(arguments[5]))
+        return NX_ERR_INVALID_ARGUMENT;
+    if (arguments[6] != NX_CLASS_COUNT && arguments[6] > (uint64_t)thread->process->highest_class)
+        return NX_ERR_ACCESS_DENIED;
+    const struct thread_beginning beginning = {
+        .entry = vaddr(arguments[1]),
+        .stack = arguments[2],
+        .argument = arguments[3],
+        .thread_pointer = arguments[4],
+        .affinity = (uint32_t)arguments[5],
+        .class = (uint8_t)arguments[6],
+    };
+    return thread_restart(thread, &beginning);
 }
 
 enum nx_status sys_thread_start(struct thread *current, const uint64_t *arguments)
@@ -168,7 +203,7 @@ static void recheck(struct thread *current, struct thread *thread)
 
 static enum nx_status set_affinity(struct thread *current, struct thread *thread, uint64_t mask)
 {
-    if (mask > UINT32_MAX || ((uint32_t)mask & hart_online_mask()) == 0)
+    if (!is_affinity(mask))
         return NX_ERR_INVALID_ARGUMENT;
     atomic_store_explicit(&thread->affinity, (uint32_t)mask, memory_order_relaxed);
     recheck(current, thread);

@@ -66,6 +66,7 @@ enum nx_status sys_process_bind(struct thread *current, const uint64_t *argument
 enum nx_status sys_process_exit(struct thread *current, const uint64_t *arguments);
 enum nx_status sys_thread_create(struct thread *current, const uint64_t *arguments);
 enum nx_status sys_thread_start(struct thread *current, const uint64_t *arguments);
+enum nx_status sys_thread_restart(struct thread *current, const uint64_t *arguments);
 enum nx_status sys_thread_exit(struct thread *current, const uint64_t *arguments);
 enum nx_status sys_thread_control(struct thread *current, const uint64_t *arguments);
 enum nx_status sys_thread_yield(struct thread *current, const uint64_t *arguments);

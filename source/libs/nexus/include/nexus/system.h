@@ -400,6 +400,18 @@ NX_MUST_CHECK NX_INLINE enum nx_status nx_thread_start(nx_handle thread)
     return (enum nx_status)nx_ecall1(NX_SYS_THREAD_START, thread).a0;
 }
 
+// Starts a thread anew that has ended. `affinity` 0: every hart. `class` NX_CLASS_COUNT: the
+// process's default. setup->page_memory and page_offset are not used.
+NX_MUST_CHECK NX_INLINE enum nx_status nx_thread_restart(nx_handle thread,
+                                                         const struct nx_thread_setup *setup,
+                                                         uint64_t affinity, enum nx_class class)
+{
+    return (enum nx_status)nx_ecall7(NX_SYS_THREAD_RESTART, thread, setup->entry,
+                                     setup->stack_pointer, setup->argument, setup->thread_pointer,
+                                     affinity, class)
+        .a0;
+}
+
 __attribute__((noreturn)) NX_INLINE void nx_thread_exit(void)
 {
     for (;;) {

@@ -11,7 +11,7 @@
 
 struct nx_thread {
     nx_handle handle;
-    nx_handle exited; // notification, bit 0 at the thread's end
+    nx_handle exited; // notification, bit 0 at the thread's end; nobody else signals it after that
     uint64_t base;    // mapping that holds stack, TLS and message page
     uint32_t slot;    // place in the thread area of the address space
 };
@@ -28,7 +28,7 @@ NX_MUST_CHECK enum nx_status nx_thread_spawn(const struct nx_thread_options *opt
                                              void (*entry)(void *), void *argument,
                                              struct nx_thread *thread);
 
-// Waits for the thread's end and frees what it had.
+// Waits for the thread's end and frees what it had; a few stacks are kept for the next threads.
 NX_MUST_CHECK enum nx_status nx_thread_join(struct nx_thread *thread);
 
 #endif

@@ -15,7 +15,12 @@ void arch_thread_init(struct thread *thread, vaddr_t entry, uint64_t stack, uint
 {
     struct arch_thread *arch = arch_thread_of(thread);
 
-    memset(arch, 0, sizeof(*arch));
+    memset(&arch->frame, 0, sizeof(arch->frame));
+    if (arch->fpu_enabled != 0) {
+        memset(arch->fpu, 0, sizeof(arch->fpu));
+        arch->fcsr = 0;
+        arch->fpu_enabled = 0;
+    }
     arch->frame.x[FRAME_PC] = entry.value;
     arch->frame.x[FRAME_SP] = stack;
     arch->frame.x[FRAME_TP] = thread_pointer;
