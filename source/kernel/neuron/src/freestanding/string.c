@@ -17,7 +17,9 @@ static bool both_aligned(const void *one, const void *other)
     return (((uintptr_t)one | (uintptr_t)other) & (sizeof(word) - 1)) == 0;
 }
 
-void *memcpy(void *restrict to, const void *restrict from, size_t length)
+// Copies upwards, word after word. The two may overlap if `to` is the lower: no restrict here,
+// which would allow the compiler to store before it loads.
+static void *copy_up(void *to, const void *from, size_t length)
 {
     uint8_t *target = to;
     const uint8_t *source = from;
@@ -43,6 +45,11 @@ void *memcpy(void *restrict to, const void *restrict from, size_t length)
     return to;
 }
 
+void *memcpy(void *restrict to, const void *restrict from, size_t length)
+{
+    return copy_up(to, from, length);
+}
+
 void *memmove(void *to, const void *from, size_t length)
 {
     uint8_t *target = to;
@@ -50,7 +57,16 @@ void *memmove(void *to, const void *from, size_t length)
 
     // Upwards is right unless the target starts inside the source.
     if ((uintptr_t)to - (uintptr_t)from >= length) {
-        return memcpy(to, from, length);
+        return copy_up(to, from, length);
+    }
+    if (both_aligned(to, from)) {
+        for (; length % sizeof(word) != 0; length--) {
+            target[length - 1] = source[length - 1];
+        }
+        for (; length > 0; length -= sizeof(word)) {
+            *(word *)(void *)&target[length - sizeof(word)] =
+                *(const word *)(const void *)&source[length - sizeof(word)];
+        }
     }
     while (length-- > 0) {
         target[length] = source[length];
