@@ -75,6 +75,7 @@ void arena_poison(struct bench *bench);
 // The groups of checks; each returns the number of failed ones.
 int run_virtqueue(void);
 int run_reads(void);
+int run_patience(void);
 int run_life_cycle(void);
 int run_refusals(void);
 int run_hostile(void);

@@ -5,7 +5,7 @@
 int main(void)
 {
     int failed = run_virtqueue();
-    failed += run_reads();
+    failed += run_reads() + run_patience();
     failed += run_life_cycle();
     failed += run_refusals();
     failed += run_hostile();
