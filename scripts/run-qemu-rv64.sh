@@ -62,7 +62,7 @@ need_file kernel "$KERNEL"
 need_file 'boot archive' "$INITRD"
 
 set -- -kernel "$KERNEL" -initrd "$INITRD" -append "${APPEND:-}" "$@"
-set -- -machine virt -cpu rv64 -smp "$SMP" -m "$MEMORY" -display none -seed 1 "$@"
+set -- -machine virt -cpu rv64 -smp "$SMP" -m "$MEMORY" -display none -nic none -seed 1 "$@"
 
 case ${VIRTIO:-modern} in
 modern) set -- -global virtio-mmio.force-legacy=off "$@" ;;

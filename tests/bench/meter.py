@@ -9,7 +9,7 @@ import statistics
 from dataclasses import dataclass, field
 from pathlib import Path
 
-LAP, BEGIN, END, START, STOP, MOUNTED = 1, 2, 3, 4, 5, 6
+LAP, BEGIN, END, START, STOP, MOUNTED, RESUME, SUBJECT = 1, 2, 3, 4, 5, 6, 7, 8
 FIRMWARE, KERNEL, USER = 0, 1, 2
 PARTS = 3
 EVERYTHING = (FIRMWARE, KERNEL, USER)
@@ -34,6 +34,7 @@ class Block:
 class Region:
     laps: list[Counts] = field(default_factory=list)
     intervals: list[Counts] = field(default_factory=list)
+    spans: list[int] = field(default_factory=list)
     blocks: list[Block] = field(default_factory=list)
 
     def samples(self) -> list[Counts]:
@@ -49,13 +50,12 @@ class Region:
 
 @dataclass
 class Record:
-    """All of one boot."""
+    """All of one boot: the regions of each subject, in the order of the subjects."""
 
-    regions: list[Region] = field(default_factory=list)
+    subjects: list[list[Region]] = field(default_factory=list)
     kernel_entry: Counts | None = None
     first_user: Counts | None = None
     mounted: Counts | None = None
-    spans: list[int] = field(default_factory=list)
 
 
 def total(counts: Counts, parts: tuple[int, ...] = EVERYTHING) -> int:
@@ -80,12 +80,18 @@ class Reader:
             self.record.mounted = self.record.mounted or counts
         elif number == BEGIN:
             self.region, self.last_lap, self.start = Region(), None, None
-            self.record.regions.append(self.region)
+            if not self.record.subjects:
+                self.record.subjects.append([])
+            self.record.subjects[-1].append(self.region)
+        elif number == SUBJECT:
+            self.record.subjects.append([])
         elif self.region is None:
             return
         elif number == LAP:
             if self.last_lap is not None:
                 self.region.laps.append(difference(counts, self.last_lap))
+            self.last_lap = counts
+        elif number == RESUME:
             self.last_lap = counts
         elif number == START:
             self.start = counts
@@ -104,12 +110,12 @@ class Reader:
                 record.kernel_entry = tuple(map(int, words[2:]))
             case "U":
                 record.first_user = tuple(map(int, words[2:]))
-            case "S":
-                record.spans.append(int(words[2]))
+            case "S" if self.region is not None:
+                self.region.spans.append(int(words[2]))
             case "P":
                 part, instructions, runs = int(words[1]), int(words[3]), int(words[4])
                 block = Block(part, int(words[2], 16), instructions, runs, bytes.fromhex(words[5]))
-                record.regions[-1].blocks.append(block)
+                record.subjects[-1][-1].blocks.append(block)
 
 
 def read_record(path: Path) -> Record:

@@ -7,14 +7,19 @@ Each profile runs as a function that returns the reasons of its failure in words
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "bench"))
+
+import bench
 import commands
 import console
 import latency
 import panic_report
+import record
 from gate import Topology, expectation, judge
 from qemu_boot import BUILD, ROOT, Boot, Outcome
 
@@ -179,6 +184,17 @@ def stays_short(profile: Profile, log: Path) -> list[str]:
     return reasons
 
 
+def counts_are_as_recorded(profile: Profile, log: Path) -> list[str]:
+    """Count eight key operations: none costs more than tests/bench/record.json says."""
+    bench.machine.quiet = True
+    try:
+        results = bench.measure(record.recorded_rows())
+    except bench.BenchError as error:
+        return [str(error)]
+    log.write_text("\n".join(bench.table(results)) + "\n")
+    return record.worse({each.row.name: each.figure for each in results})
+
+
 PROFILES = [
     Profile("smp4", "four harts", gated_boot),
     Profile("smp3", "three harts", gated_boot, Topology(smp=3)),
@@ -219,6 +235,7 @@ PROFILES = [
         options={"SMP": "4"},
         timeout=120,
     ),
+    Profile("bench", "instructions of eight key operations", counts_are_as_recorded),
     Profile("uart-off", "a device tree that switches the UART off", uart_switched_off),
     Profile(
         "panic",

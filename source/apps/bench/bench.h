@@ -24,13 +24,15 @@
 #define HART_OTHER  (1u << 1)
 #define SETTLE_TIME (20 * NX_MILLISECOND) // until a partner waits and the console is quiet
 
-// Rounds of `operation`, each a lap; `check` after every LAPS_INNER of them.
-#define BENCH_LAPS(operation, check)                                                               \
+#define BENCH_LAPS(operation, check) BENCH_ROUNDS(LAPS_OUTER, LAPS_INNER, operation, check)
+
+// `outer` times `inner` rounds of `operation`, each a lap; `check` after every `inner` of them.
+#define BENCH_ROUNDS(outer, inner, operation, check)                                               \
     do {                                                                                           \
         NX_MARK(NX_MARK_BEGIN);                                                                    \
-        for (uint32_t outer_ = 0; outer_ < LAPS_OUTER; outer_++) {                                 \
-            NX_MARK(NX_MARK_LAP);                                                                  \
-            for (uint32_t inner_ = 0; inner_ < LAPS_INNER; inner_++) {                             \
+        for (uint32_t outer_ = 0; outer_ < (outer); outer_++) {                                    \
+            NX_MARK(NX_MARK_RESUME);                                                               \
+            for (uint32_t inner_ = 0; inner_ < (inner); inner_++) {                                \
                 operation;                                                                         \
                 NX_MARK(NX_MARK_LAP);                                                              \
             }                                                                                      \
@@ -56,10 +58,17 @@ void bench_value(const char *name, uint64_t value);
 
 // ---- Partners -----------------------------------------------------------------------------------
 
-// How a partner finds what it was given.
-#define PARTNER_ENDPOINT     ((enum nx_start_id)100) // to receive from, or to call
-#define PARTNER_NOTIFICATION ((enum nx_start_id)101)
-#define PARTNER_MEMORY       ((enum nx_start_id)102)
+// How a partner finds what it was given: below NX_START_HANDLES_MAX, and nobody else's.
+#define PARTNER_ENDPOINT     ((enum nx_start_id)20) // to receive from
+#define PARTNER_NOTIFICATION ((enum nx_start_id)21)
+#define PARTNER_MEMORY       ((enum nx_start_id)22) // a struct pair_page
+#define PARTNER_SERVER       ((enum nx_start_id)23) // to call
+
+// What a client shares with the benchmark.
+struct pair_page {
+    uint64_t deadline;      // of its calls; constant while it works
+    _Atomic uint64_t calls; // stored once it has stopped
+};
 
 // Another process of this program, in one of the roles of partner.c. It ends when it is killed.
 struct partner {
@@ -73,6 +82,7 @@ struct partner_options {
     uint64_t harts; // mask
     enum nx_class class;
     nx_handle memory; // NX_HANDLE_NONE: none
+    nx_handle server; // the same
 };
 
 NX_MUST_CHECK enum nx_status partner_start(struct partner *partner,
@@ -100,5 +110,12 @@ bool subject_map(void);
 bool subject_block_read(void);
 bool subject_block_read_large(void);
 bool subject_block_queue(void);
+bool subject_unmap(void);
+bool subject_thread(void);
+bool subject_spawn(void);
+bool subject_block_info(void);
+bool subject_file(void);
+bool subject_four_pairs(void);
+bool subject_pairs_ratio(void);
 
 #endif

@@ -39,6 +39,17 @@ static bool window_prepare(void)
     return true;
 }
 
+bool subject_block_info(void)
+{
+    struct nx_block_facts facts = {0};
+    uint64_t failed = 0;
+    uint64_t wrong = 0;
+    BENCH_LAPS(failed |= nx_block_info(&facts),
+               wrong += facts.sector_size != NX_BLOCK_SECTOR_BYTES || facts.sectors == 0);
+    return (failed == 0 && wrong == 0) ||
+           bench_fail("wrong facts, status %lu", (unsigned long)failed);
+}
+
 static uint32_t block_after(uint32_t block)
 {
     return (block + STEP) % WINDOW_BLOCKS;

@@ -2,6 +2,7 @@
 // Subjects: the empty loop, a system call that does nothing, and call + reply between two
 // processes.
 #include "bench.h"
+#include "nexus/thread.h"
 
 #define BYTES     64u
 #define WORD_BASE 0x1234000u
@@ -147,22 +148,42 @@ bool subject_call_handle(void)
     return calls_end(&partner, failed, 0);
 }
 
-bool subject_call_fpu(void)
+// A thread that has once used the FPU keeps paying for it, so the client is one of its own.
+struct fpu_client {
+    nx_handle endpoint;
+    uint64_t failed;
+    double sum;
+};
+
+static void fpu_client_thread(void *argument)
 {
-    const struct partner_options options = {
-        .role = "fpu", .harts = HART_HERE, .class = NX_CLASS_NORMAL};
-    struct partner partner;
+    struct fpu_client *client = argument;
+    nx_handle endpoint = client->endpoint;
     uint64_t failed = 0;
     double sum = 0;
-    BENCH_OK(partner_start(&partner, &options));
     BENCH_LAPS(
         {
             struct nx_message message = {0};
             sum += 0.25;
             __asm__ volatile("" : "+f"(sum));
-            failed |= nx_endpoint_call(partner.endpoint, &message);
+            failed |= nx_endpoint_call(endpoint, &message);
         },
         {});
-    bool done = calls_end(&partner, failed, 0);
-    return done && (sum == LAPS * 0.25 || bench_fail("floating-point registers were lost"));
+    client->failed = failed;
+    client->sum = sum;
+}
+
+bool subject_call_fpu(void)
+{
+    const struct partner_options options = {
+        .role = "fpu", .harts = HART_HERE, .class = NX_CLASS_NORMAL};
+    const struct nx_thread_options here = {.affinity = HART_HERE, .class = -1};
+    struct partner partner;
+    struct nx_thread thread;
+    BENCH_OK(partner_start(&partner, &options));
+    struct fpu_client client = {.endpoint = partner.endpoint};
+    BENCH_OK(nx_thread_spawn(&here, fpu_client_thread, &client, &thread));
+    BENCH_OK(nx_thread_join(&thread));
+    bool done = calls_end(&partner, client.failed, 0);
+    return done && (client.sum == LAPS * 0.25 || bench_fail("floating-point registers were lost"));
 }

@@ -36,6 +36,13 @@ static const struct subject subjects[] = {
     {"block-read", subject_block_read},
     {"block-read-large", subject_block_read_large},
     {"block-queue", subject_block_queue},
+    {"unmap", subject_unmap},
+    {"thread", subject_thread},
+    {"spawn", subject_spawn},
+    {"block-info", subject_block_info},
+    {"file", subject_file},
+    {"four-pairs", subject_four_pairs},
+    {"pairs-ratio", subject_pairs_ratio},
 };
 
 static const struct subject *current;
@@ -63,6 +70,7 @@ static bool subject_run(const struct subject *subject)
     reason[0] = '\0';
     nx_log("bench: begin %s", subject->name);
     nx_sleep(SETTLE_TIME);
+    NX_MARK(NX_MARK_SUBJECT);
     bool done = subject->run();
     if (done && reason[0] == '\0') {
         nx_log("bench: end %s ok", subject->name);

@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // The other process of a subject: how it is started, and what it does in each role.
 #include "bench.h"
+#include "nexus/memory.h"
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #define BENCH_PATH     "pkg://bin/bench"
 #define PARTNER_BUDGET 256u // pages
 #define HANDLES_KEPT   64u  // that the taker closes in one go, between counted rounds
-#define GRANTS_MAX     3u
+#define CALLS_A_LOOK   16u  // at the clock
+#define GRANTS_MAX     4u
+#define GRANTS_LEAST   2u
 
 // ---- Starting and ending ------------------------------------------------------------------------
 
@@ -17,18 +21,32 @@ static enum nx_status partner_spawn(struct partner *partner, const struct partne
         {PARTNER_ENDPOINT, partner->endpoint, NX_RIGHT_RECEIVE},
         {PARTNER_NOTIFICATION, partner->notification, NX_RIGHT_WAIT},
         {PARTNER_MEMORY, options->memory, NX_RIGHT_READ | NX_RIGHT_WRITE},
+        {PARTNER_SERVER, options->server, NX_RIGHT_CALL},
     };
     const struct nx_spawn_options spawn = {
         .name = "bench-partner",
         .arguments = words,
         .argument_count = 3,
         .grants = grants,
-        .grant_count = options->memory != NX_HANDLE_NONE ? GRANTS_MAX : GRANTS_MAX - 1,
+        .grant_count = options->memory != NX_HANDLE_NONE ? GRANTS_MAX : GRANTS_LEAST,
         .budget_pages = PARTNER_BUDGET,
         .highest_class = options->class,
         .affinity = options->harts,
     };
     return nx_spawn_package(BENCH_PATH, &spawn, &partner->child);
+}
+
+// Keeps the right to call only: a partner that ends then fails our calls.
+static enum nx_status endpoint_give_up(nx_handle *endpoint)
+{
+    nx_handle ours;
+    enum nx_status status = nx_handle_duplicate(
+        *endpoint, NX_RIGHT_CALL | NX_RIGHT_TRANSFER | NX_RIGHT_DUPLICATE, 0, &ours);
+    if (status == NX_OK) {
+        nx_handle_drop(*endpoint);
+        *endpoint = ours;
+    }
+    return status;
 }
 
 enum nx_status partner_start(struct partner *partner, const struct partner_options *options)
@@ -40,6 +58,9 @@ enum nx_status partner_start(struct partner *partner, const struct partner_optio
     }
     if (status == NX_OK) {
         status = partner_spawn(partner, options);
+    }
+    if (status == NX_OK) {
+        status = endpoint_give_up(&partner->endpoint);
     }
     if (status == NX_OK) {
         nx_sleep(SETTLE_TIME);
@@ -57,11 +78,13 @@ bool partner_end(struct partner *partner)
     bool lived = nx_process_info(partner->child.process, &facts) == NX_OK &&
                  facts.state == NX_PROCESS_ALIVE &&
                  nx_process_kill(partner->child.process, NX_EXIT_KILLED) == NX_OK;
-    lived = nx_child_wait(&partner->child, NX_DEADLINE_NEVER, &exit_status) == NX_OK && lived;
+    bool waited = nx_child_wait(&partner->child, NX_DEADLINE_NEVER, &exit_status) == NX_OK;
     nx_child_close(&partner->child);
     nx_handle_drop(partner->endpoint);
     nx_handle_drop(partner->notification);
-    return lived || bench_fail("the partner ended by itself");
+    char how[NX_EXIT_TEXT_BYTES];
+    return (lived && waited) ||
+           bench_fail("the partner %s", waited ? nx_exit_text(exit_status, how) : "does not end");
 }
 
 // ---- Roles --------------------------------------------------------------------------------------
@@ -126,12 +149,37 @@ static void role_wait(void)
     }
 }
 
+// Calls the server until the deadline, each time that it is told to, and says how often it did.
+static void role_client(void)
+{
+    nx_handle notification = nx_start_handle(PARTNER_NOTIFICATION);
+    nx_handle server = nx_start_handle(PARTNER_SERVER);
+    uint64_t bits;
+    void *base;
+    enum nx_status status = nx_map(nx_start_handle(PARTNER_MEMORY), 0, NX_PAGE_SIZE,
+                                   NX_PROT_READ | NX_PROT_WRITE, &base);
+    struct pair_page *page = base;
+    while (status == NX_OK &&
+           nx_notification_wait(notification, NX_DEADLINE_NEVER, &bits) == NX_OK) {
+        uint64_t calls = 0;
+        while (status == NX_OK && nx_clock_now() < page->deadline) {
+            for (uint32_t i = 0; i < CALLS_A_LOOK && status == NX_OK; i++) {
+                struct nx_message message = {.words = {calls}};
+                status = nx_endpoint_call(server, &message);
+                status = message.words[0] == calls++ ? status : NX_ERR_BAD_STATE;
+            }
+        }
+        // Release: pairs with the load of pairs_work.
+        atomic_store_explicit(&page->calls, calls, memory_order_release);
+    }
+}
+
 static const struct {
     const char *name;
     void (*run)(void);
 } roles[] = {
     {"echo", role_echo},   {"fpu", role_fpu},   {"take", role_take},
-    {"yield", role_yield}, {"wait", role_wait},
+    {"yield", role_yield}, {"wait", role_wait}, {"client", role_client},
 };
 
 int partner_main(const char *role)

@@ -10,6 +10,8 @@
 #define NX_MARK_START   4 // from here, on whichever hart and in whichever process,
 #define NX_MARK_STOP    5 // to here
 #define NX_MARK_MOUNTED 6 // packagefsd has mounted its image
+#define NX_MARK_SUBJECT 8 // the next subject of the benchmark, before its begin
+#define NX_MARK_RESUME  7 // the next lap begins here; what was before belongs to none
 
 #define NX_MARK(number) __asm__ volatile("slti x0, x0, %0" : : "i"(number) : "memory")
 
