@@ -53,7 +53,7 @@ class Result:
 
 def boot_for(rows: list[Row], smp: int, icount: bool) -> Run:
     subjects = [EMPTY] if icount else []
-    for row in rows:
+    for row in sorted(rows, key=lambda row: row.late):
         subjects += [name for name in (row.needs, row.subject) if name and name not in subjects]
     return machine.run(f"smp{smp}{'' if icount else '-wall-clock'}", subjects, smp, icount)
 

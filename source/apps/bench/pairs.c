@@ -13,9 +13,10 @@
 #include <stdatomic.h>
 
 #define PAIRS_MAX    4u
-#define CALL_TIME    (20 * NX_MILLISECOND)
-#define RATIO_TIME   (60 * NX_MILLISECOND)
-#define RATIO_ROUNDS 21u
+#define CALL_TIME    (200 * NX_MILLISECOND)
+#define RATIO_TIME   (100 * NX_MILLISECOND)
+#define RATIO_ROUNDS 15u
+#define RATIO_LEAST  5u // rounds for a median
 #define PER_MILLE    1000u
 #define CALLS_LEAST  100u // of each pair
 
@@ -167,18 +168,21 @@ bool subject_pairs_ratio(void)
     BENCH_OK(pair_open(&pairs[0], 0));
     BENCH_OK(pair_open(&pairs[1], 1));
     bool done = true;
+    uint32_t counted = 0;
     for (uint32_t i = 0; i < RATIO_ROUNDS && done; i++) {
         uint64_t one = pairs_work(pairs, 1, RATIO_TIME);
         uint64_t two = pairs_work(pairs, 2, RATIO_TIME);
         uint64_t compute_one = harts_compute(1, RATIO_TIME);
         uint64_t compute_two = harts_compute(2, RATIO_TIME);
-        done = one != 0 && two != 0 && compute_one != 0 && compute_two != 0;
-        if (done) {
+        done = compute_one != 0 && compute_two != 0;
+        if (one != 0 && two != 0) { // else the host was too busy for this round
+            counted++;
             bench_value("pairs-per-mille", two * PER_MILLE / one);
             bench_value("host-per-mille", compute_two * PER_MILLE / compute_one);
         }
     }
-    done = done || bench_fail("a pair or thread did no work");
+    done = done && counted >= RATIO_LEAST;
+    done = done || bench_fail("the pairs worked in %u of %u rounds only", counted, RATIO_ROUNDS);
     done = pair_close(&pairs[0]) && done;
     return pair_close(&pairs[1]) && done;
 }
