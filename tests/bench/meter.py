@@ -57,6 +57,11 @@ class Record:
     first_user: Counts | None = None
     mounted: Counts | None = None
 
+    @property
+    def regions(self) -> list[Region]:
+        """All of them, in the order in which they began."""
+        return [region for regions in self.subjects for region in regions]
+
 
 def total(counts: Counts, parts: tuple[int, ...] = EVERYTHING) -> int:
     return sum(sum(counts[part::PARTS]) for part in parts)
