@@ -15,6 +15,7 @@
 
 #include <capnp/serialize.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <fstream>
 #include <iostream>
@@ -47,6 +48,7 @@ class FileGenerator : private Declarations {
     {
         if (scope.getStruct().getDiscriminantCount() != 0)
             write_which(owner, scope, prefix);
+        write_scalars(owner, scope, prefix);
         for (auto field : scope.getStruct().getFields()) {
             refuse_annotations(field, place_of(scope, field));
             string select = select_member(scope, field);
@@ -163,6 +165,68 @@ class FileGenerator : private Declarations {
              << select << "}\n";
     }
 
+    // Where a primitive lies in the data section, in bytes; of a bool, in bits.
+    static uint32_t wire_offset(const Primitive &p, uint32_t slot)
+    {
+        return p.bits == 1 ? slot : slot * (p.bits / 8);
+    }
+
+    static string default_mask(const Primitive &p)
+    {
+        return " ^ UINT" + std::to_string(p.bits) + "_C(" + hex(p.default_bits) + ")";
+    }
+
+    // The C value of a primitive that `wire` loads.
+    static string value_of(const Primitive &p, string wire)
+    {
+        string width = std::to_string(p.bits);
+        string unsigned_type = "uint" + width + "_t";
+        if (p.default_bits != 0 && p.bits == 1)
+            wire = "!" + wire;
+        else if (p.default_bits != 0)
+            wire = "(" + unsigned_type + ")(" + wire + default_mask(p) + ")";
+        if (p.is_float)
+            return "capnp_f" + width + "_from_bits(" + wire + ")";
+        return p.c_type != unsigned_type && p.bits != 1 ? "(" + p.c_type + ")" + wire : wire;
+    }
+
+    // All primitives of a struct or a group at once, those in its unions left out: one check of the
+    // data section, then a load for each.
+    void write_scalars(Node::Reader owner, Node::Reader scope, const string &prefix)
+    {
+        std::ostringstream members;
+        std::ostringstream loads;
+        uint32_t end_bits = 0;
+        unsigned count = 0;
+        for (auto field : scope.getStruct().getFields()) {
+            if (field.isGroup() || field.getDiscriminantValue() != Field::NO_DISCRIMINANT ||
+                field.getSlot().getType().isVoid() || is_pointer(field.getSlot().getType()))
+                continue;
+            auto slot = field.getSlot();
+            Primitive p = primitive(slot.getType(), slot.getDefaultValue(), place_of(scope, field));
+            string name = snake_case(field.getName());
+            string load = p.bits == 1 ? "bit" : "u" + std::to_string(p.bits);
+            string offset = std::to_string(wire_offset(p, slot.getOffset()));
+            members << "    " << p.c_type << " " << name << ";\n";
+            loads << "        ." << name << " = "
+                  << value_of(p, "capnp_load_" + load + "(data, " + offset + ")") << ",\n";
+            end_bits = std::max(end_bits, (slot.getOffset() + 1) * p.bits);
+            count++;
+        }
+        if (count < 2) // its accessor does as well
+            return;
+        const string &n = names.at(owner.getId());
+        string name = declare(n + "_" + prefix + "scalars", place_of(scope));
+        uint32_t words = (end_bits + 63) / 64;
+        body << "\nstruct " << name << " {\n"
+             << members.str() << "};\n\n// All of these at once.\n"
+             << "CAPNP_INLINE struct " << name << " " << name << "(const struct " << n
+             << "_reader *reader)\n{\n    uint64_t room[" << words
+             << "];\n    const uint8_t *data = capnp_struct_data_at_least(&reader->fields, "
+             << words << " * CAPNP_WORD_BYTES, room);\n    return (struct " << name << "){\n"
+             << loads.str() << "    };\n}\n";
+    }
+
     void write_primitive(Node::Reader owner, const string &place, Field::Reader field,
                          const string &member, const string &select)
     {
@@ -172,24 +236,17 @@ class FileGenerator : private Declarations {
         string width = std::to_string(p.bits);
         string unsigned_type = "uint" + width + "_t";
         string suffix = p.bits == 1 ? "bool" : "u" + width;
-        uint32_t offset = p.bits == 1 ? slot.getOffset() : slot.getOffset() * (p.bits / 8);
-        string read =
-            "capnp_struct_" + suffix + "(&reader->fields, " + std::to_string(offset) + ")";
+        uint32_t offset = wire_offset(p, slot.getOffset());
+        string read = value_of(p, "capnp_struct_" + suffix + "(&reader->fields, " +
+                                      std::to_string(offset) + ")");
         string write = p.is_float ? "capnp_f" + width + "_to_bits(value)"
                        : p.c_type == unsigned_type || p.bits == 1 ? string("value")
                                                                   : "(" + unsigned_type + ")value";
         if (p.default_bits != 0 && p.bits == 1) {
-            read = "!" + read;
             write = "!" + write;
         } else if (p.default_bits != 0) {
-            string mask = " ^ UINT" + width + "_C(" + hex(p.default_bits) + ")";
-            read = "(" + unsigned_type + ")(" + read + mask + ")";
-            write = "(" + unsigned_type + ")(" + write + mask + ")";
+            write = "(" + unsigned_type + ")(" + write + default_mask(p) + ")";
         }
-        if (p.is_float)
-            read = "capnp_f" + width + "_from_bits(" + read + ")";
-        else if (p.c_type != unsigned_type && p.bits != 1)
-            read = "(" + p.c_type + ")" + read;
         body << "\nstatic inline " << p.c_type << " " << declare(n + "_" + member, place)
              << "(const struct " << n << "_reader *reader)\n{\n    return " << read << ";\n}\n";
         body << "\nstatic inline void " << declare(n + "_set_" + member, place) << "(const struct "

@@ -2,7 +2,16 @@
 // Reading Cap'n Proto lists, text and bytes. Contract in read.h; encoding specification, "Lists".
 #include "capnp/read.h"
 
+#include <string.h>
+
 const uint64_t capnp_null_pointer = 0;
+
+void capnp_data_extend(const struct capnp_struct *fields, uint32_t bytes, uint64_t *room)
+{
+    memset(room, 0, bytes);
+    if (fields->data_bytes != 0)
+        memcpy(room, fields->data, fields->data_bytes);
+}
 
 // Bytes of one element by its wire size; bits, pointers and structs have their own rules.
 static const uint8_t element_bytes[] = {

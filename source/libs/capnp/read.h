@@ -192,6 +192,20 @@ static inline uint64_t capnp_struct_u64(const struct capnp_struct *fields, uint3
     return offset + 8 <= fields->data_bytes ? capnp_load_u64(fields->data, offset) : 0;
 }
 
+// Copies a data section that is shorter than `bytes` to `room`, zeros after it.
+void capnp_data_extend(const struct capnp_struct *fields, uint32_t bytes, uint64_t *room);
+
+// The first `bytes` bytes of the data section, whatever the sender's is: after this one check they
+// are read by capnp_load_*. `room` has as many bytes.
+CAPNP_INLINE const uint8_t *capnp_struct_data_at_least(const struct capnp_struct *fields,
+                                                       uint32_t bytes, uint64_t *room)
+{
+    if (__builtin_expect(fields->data_bytes >= bytes, 1))
+        return fields->data;
+    capnp_data_extend(fields, bytes, room);
+    return (const uint8_t *)room;
+}
+
 // The pointer word `index`, or the null one when the sender's pointer section ends before it.
 static inline const uint64_t *capnp_struct_pointer(const struct capnp_struct *fields,
                                                    uint32_t index)

@@ -24,6 +24,7 @@ void file_cache_init(struct file_cache *cache, struct image *image, const struct
     for (uint32_t i = 0; i < FILES_MAX; i++) {
         recency_add(&cache->unused, &cache->files[i].use);
     }
+    file_ahead_init(cache);
 }
 
 static struct file **bucket_of(struct file_cache *cache, uint64_t node)
@@ -56,6 +57,7 @@ static void file_evict(struct file_cache *cache, struct file *file)
         link = &(*link)->next;
     }
     *link = file->next;
+    file_ahead_forget(cache, file);
     cache->pages -= file->map.valid;
     cache->open_files -= file->opens > 0;
     nx_handle_drop(file->shared);
@@ -66,21 +68,28 @@ static void file_evict(struct file_cache *cache, struct file *file)
     recency_add(&cache->unused, &file->use);
 }
 
-// Evicts the file that is missed least, closed ones before open ones, but not `keep`.
-static bool evict_one(struct file_cache *cache, const struct file *keep)
+static bool evict_from(struct file_cache *cache, struct recency_list *list, const struct file *keep)
 {
-    struct recency_list *const lists[] = {&cache->idle, &cache->opened};
-
-    for (uint32_t i = 0; i < 2; i++) {
-        struct recency_link *link = recency_oldest(lists[i]);
-        if (link != NULL && RECENCY_MEMBER(link, struct file, use) == keep) {
-            link = recency_next_oldest(lists[i], link);
-        }
-        if (link != NULL) {
-            file_evict(cache, RECENCY_MEMBER(link, struct file, use));
+    for (struct recency_link *link = recency_oldest(list); link != NULL;
+         link = recency_next_oldest(list, link)) {
+        struct file *file = RECENCY_MEMBER(link, struct file, use);
+        if (file != keep && file->flights == 0) {
+            file_evict(cache, file);
             return true;
         }
     }
+    return false;
+}
+
+// Evicts the file that is missed least, closed ones before open ones, but not `keep`. Files with
+// flights are waited for when there is no other.
+static bool evict_one(struct file_cache *cache, const struct file *keep)
+{
+    do {
+        if (evict_from(cache, &cache->idle, keep) || evict_from(cache, &cache->opened, keep)) {
+            return true;
+        }
+    } while (file_ahead_wait(cache));
     return false;
 }
 
@@ -89,7 +98,7 @@ static bool evict_one(struct file_cache *cache, const struct file *keep)
 static enum nx_status objects_create(struct file *file)
 {
     uint64_t pages = NX_PAGE_ROUND_UP(file->inode.size) / NX_PAGE_SIZE;
-    uint64_t *bits = calloc(PAGE_MAP_WORDS(pages), sizeof(*bits));
+    uint64_t *bits = calloc(2 * PAGE_MAP_WORDS(pages), sizeof(*bits));
 
     if (bits == NULL) {
         return NX_ERR_NO_MEMORY;
@@ -103,6 +112,8 @@ static enum nx_status objects_create(struct file *file)
         goto drop_memory;
     }
     page_map_init(&file->map, bits, pages);
+    page_map_init(&file->coming, bits + PAGE_MAP_WORDS(pages), pages);
+    file->reader = (struct read_ahead){0};
     return NX_OK;
 
 drop_memory:
@@ -203,18 +214,59 @@ static enum nx_status run_fill(struct file_cache *cache, struct file *file, stru
     return status;
 }
 
+// Makes all pages of `wanted` valid: what is coming is waited for, the rest is read.
 static enum nx_status pages_fetch(struct file_cache *cache, struct file *file,
                                   struct page_run wanted)
 {
+    struct page_run missing;
     struct page_run run;
 
-    while (page_map_missing(&file->map, wanted.first, wanted.end, &run)) {
+    while (page_map_missing(&file->map, wanted.first, wanted.end, &missing)) {
+        if (!page_map_missing(&file->coming, missing.first, missing.end, &run)) {
+            file_ahead_settle(cache, file, missing);
+            continue;
+        }
         enum nx_status status = run_fill(cache, file, run);
         if (status != NX_OK) {
             return status;
         }
     }
     return NX_OK;
+}
+
+// Starts what a sequential reader will ask for next.
+static void read_on(struct file_cache *cache, struct file *file, struct page_run asked)
+{
+    struct page_run run = read_ahead_note(&file->reader, asked, file->map.pages);
+
+    if (run.first < run.end && file_ahead_start(cache, file, run) < run.end) {
+        read_ahead_stop(&file->reader);
+    }
+}
+
+// Makes `asked` valid, and with it all of `wide` if that can be had. Returns what is valid.
+static enum nx_status run_fetch(struct file_cache *cache, struct file *file, struct page_run asked,
+                                struct page_run *wide)
+{
+    // A reader whose pages are on their way is served last: the disk must not run dry.
+    bool ahead = page_map_any(&file->coming, wide->first, wide->end);
+
+    if (ahead) {
+        read_on(cache, file, asked);
+    }
+    if (wide->end - wide->first > FLIGHT_PAGES_MAX) {
+        (void)file_ahead_start(cache, file, *wide); // several requests at once
+    }
+    enum nx_status status = pages_fetch(cache, file, *wide);
+    if (status != NX_OK) {
+        // Whatever was wrong may lie beside what was asked for.
+        *wide = asked;
+        status = pages_fetch(cache, file, asked);
+    }
+    if (status == NX_OK && !ahead) {
+        read_on(cache, file, asked);
+    }
+    return status;
 }
 
 enum nx_status file_cache_fetch(struct file_cache *cache, struct file *file, uint64_t offset,
@@ -235,21 +287,20 @@ enum nx_status file_cache_fetch(struct file_cache *cache, struct file *file, uin
                              NX_PAGE_ROUND_UP(offset + length) / NX_PAGE_SIZE};
     struct page_run run;
     recency_touch(file->opens > 0 ? &cache->opened : &cache->idle, &file->use);
+    file_ahead_land(cache);
     if (length == 0 || !page_map_missing(&file->map, asked.first, asked.end, &run)) {
         cache->hits++;
         *valid = (struct file_range){offset, length};
+        if (length > 0) {
+            read_on(cache, file, asked);
+        }
         return NX_OK;
     }
     cache->misses++;
     struct page_run wide = {asked.first / CHUNK_PAGES * CHUNK_PAGES,
                             (asked.end + CHUNK_PAGES - 1) / CHUNK_PAGES * CHUNK_PAGES};
     wide.end = wide.end < file->map.pages ? wide.end : file->map.pages;
-    enum nx_status status = pages_fetch(cache, file, wide);
-    if (status != NX_OK) {
-        // Whatever was wrong may lie beside what was asked for.
-        wide = asked;
-        status = pages_fetch(cache, file, asked);
-    }
+    enum nx_status status = run_fetch(cache, file, asked, &wide);
     if (status == NX_OK) {
         uint64_t end = wide.end * NX_PAGE_SIZE < size ? wide.end * NX_PAGE_SIZE : size;
         *valid = (struct file_range){wide.first * NX_PAGE_SIZE, end - wide.first * NX_PAGE_SIZE};

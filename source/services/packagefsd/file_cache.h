@@ -9,13 +9,18 @@
 // next instance of this program, so nobody is told of pages that are valid in an object that is not
 // his.
 //
+// Who reads a file in sequence is read ahead of (read_ahead.h, file_ahead.h), so the disk works
+// while he does. A file with reads on their way is not evicted.
+//
 // No locks: one thread.
 #ifndef PACKAGEFSD_FILE_CACHE_H
 #define PACKAGEFSD_FILE_CACHE_H
 
 #include "erofs/erofs.h"
+#include "file_ahead.h"
 #include "image.h"
 #include "page_map.h"
+#include "read_ahead.h"
 #include "recency.h"
 
 #define FILES_MAX       256u  // files in the cache; a power of two
@@ -31,6 +36,12 @@ struct file {
     nx_handle memory; // the object, with every right
     nx_handle shared; // the same without the right to write: what clients get copies of
     struct page_map map;
+    struct page_map coming; // pages that flights are bringing
+    struct read_ahead reader;
+    uint32_t flights;
+    bool attached; // to the queue of this generation, as
+    uint32_t slot; // this slot of it
+    uint64_t generation;
 };
 
 struct file_cache {
@@ -41,8 +52,9 @@ struct file_cache {
     struct recency_list unused;      // not in the cache
     struct recency_list idle;        // evicted first
     struct recency_list opened;
+    struct file_ahead ahead;
     uint64_t serial;     // of the next token
-    uint64_t pages;      // valid, of all files
+    uint64_t pages;      // valid or coming, of all files
     uint64_t open_files; // files in `opened`
     uint64_t hits;       // fetches that found every page valid
     uint64_t misses;

@@ -2,11 +2,11 @@
 // The image behind pkg://: where its bytes come from, and the one door through which they enter.
 //
 //     disk: virtioblkd ----DMA----+
-//                                 +--> image_transfer --> verify_blocks --> cache or file pages
+//                                 +--> image_transfer --> image_verify --> cache or file pages
 //     no disk: fixtures --copy----+
 //
-// Everything that packagefsd interprets or hands out goes through image_transfer, and so through
-// verify_blocks.
+// Everything that packagefsd interprets or hands out goes through image_transfer, or when it is
+// read ahead through image_ahead.h, and so through image_verify.
 #ifndef PACKAGEFSD_IMAGE_H
 #define PACKAGEFSD_IMAGE_H
 
@@ -38,6 +38,13 @@ NX_MUST_CHECK enum nx_status image_open(struct image *image);
 //   others            counted as I/O errors
 NX_MUST_CHECK enum nx_status image_transfer(struct image *image, uint64_t offset, uint64_t length,
                                             nx_handle memory, uint64_t place);
+
+// THE PLACE FOR BLOCK VERIFICATION. Called for each range of the image after it has arrived and
+// before anything uses it, with where it lies now: `place` bytes into `memory`, an object of ours.
+// The range is whole blocks of the file system, or ends at the end of the image. NX_OK lets it be
+// used; anything else (NX_ERR_HASH) makes the transfer fail, and the range is not used.
+NX_MUST_CHECK enum nx_status image_verify(const struct image *image, uint64_t offset,
+                                          uint64_t length, nx_handle memory, uint64_t place);
 
 // Copies metadata, through the cache. Any alignment. This is an erofs_source's read; `context` is
 // the image.

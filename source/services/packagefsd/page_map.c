@@ -37,15 +37,38 @@ uint64_t page_map_valid_prefix(const struct page_map *map)
     return map->valid == map->pages ? map->pages : page_find(map, 0, map->pages, false);
 }
 
+bool page_map_any(const struct page_map *map, uint64_t first, uint64_t end)
+{
+    return page_find(map, first, end, true) < end;
+}
+
+// The bits of [*first, end) that lie in the word of *first; *first moves behind them.
+static uint64_t word_mask(uint64_t *first, uint64_t end)
+{
+    uint64_t in_word = WORD_BITS - *first % WORD_BITS;
+    uint64_t count = end - *first < in_word ? end - *first : in_word;
+    uint64_t mask = (~UINT64_C(0) >> (WORD_BITS - count)) << (*first % WORD_BITS);
+
+    *first += count;
+    return mask;
+}
+
 void page_map_set(struct page_map *map, uint64_t first, uint64_t end)
 {
     while (first < end) {
         uint64_t *word = &map->bits[first / WORD_BITS];
-        uint64_t in_word = WORD_BITS - first % WORD_BITS;
-        uint64_t count = end - first < in_word ? end - first : in_word;
-        uint64_t mask = (~UINT64_C(0) >> (WORD_BITS - count)) << (first % WORD_BITS);
+        uint64_t mask = word_mask(&first, end);
         map->valid += (uint64_t)__builtin_popcountll(mask & ~*word);
         *word |= mask;
-        first += count;
+    }
+}
+
+void page_map_clear(struct page_map *map, uint64_t first, uint64_t end)
+{
+    while (first < end) {
+        uint64_t *word = &map->bits[first / WORD_BITS];
+        uint64_t mask = word_mask(&first, end);
+        map->valid -= (uint64_t)__builtin_popcountll(mask & *word);
+        *word &= ~mask;
     }
 }

@@ -33,4 +33,10 @@ uint64_t page_map_valid_prefix(const struct page_map *map);
 // Marks [first, end) valid; some may be already. end <= map->pages.
 void page_map_set(struct page_map *map, uint64_t first, uint64_t end);
 
+// Marks [first, end) not valid. end <= map->pages.
+void page_map_clear(struct page_map *map, uint64_t first, uint64_t end);
+
+// Whether a page of [first, end) is valid. end <= map->pages.
+bool page_map_any(const struct page_map *map, uint64_t first, uint64_t end);
+
 #endif

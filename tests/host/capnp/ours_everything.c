@@ -120,6 +120,44 @@ static void dump_scalars(struct dump *dump, const struct everything_everything_r
     DUMP_NUMBER("colorSet", everything_everything_color_set(reader));
 }
 
+// What one check reads at once is what the accessors read one by one.
+#define EXPECT_SAME(one, other)                                                                    \
+    if ((one) != (other))                                                                          \
+    dump_error(dump, NX_ERR_BAD_STATE)
+
+static void compare_scalars(struct dump *dump, const struct everything_everything_reader *reader)
+{
+    const struct everything_everything_scalars all = everything_everything_scalars(reader);
+    EXPECT_SAME(all.flag, everything_everything_flag(reader));
+    EXPECT_SAME(all.flag_set, everything_everything_flag_set(reader));
+    EXPECT_SAME(all.int8, everything_everything_int8(reader));
+    EXPECT_SAME(all.int8_set, everything_everything_int8_set(reader));
+    EXPECT_SAME(all.int16, everything_everything_int16(reader));
+    EXPECT_SAME(all.int16_set, everything_everything_int16_set(reader));
+    EXPECT_SAME(all.int32, everything_everything_int32(reader));
+    EXPECT_SAME(all.int32_set, everything_everything_int32_set(reader));
+    EXPECT_SAME(all.int64, everything_everything_int64(reader));
+    EXPECT_SAME(all.int64_set, everything_everything_int64_set(reader));
+    EXPECT_SAME(all.uint8, everything_everything_uint8(reader));
+    EXPECT_SAME(all.uint8_set, everything_everything_uint8_set(reader));
+    EXPECT_SAME(all.uint16, everything_everything_uint16(reader));
+    EXPECT_SAME(all.uint16_set, everything_everything_uint16_set(reader));
+    EXPECT_SAME(all.uint32, everything_everything_uint32(reader));
+    EXPECT_SAME(all.uint32_set, everything_everything_uint32_set(reader));
+    EXPECT_SAME(all.uint64, everything_everything_uint64(reader));
+    EXPECT_SAME(all.uint64_set, everything_everything_uint64_set(reader));
+    EXPECT_SAME(all.color, everything_everything_color(reader));
+    EXPECT_SAME(all.color_set, everything_everything_color_set(reader));
+    EXPECT_SAME(dump_number((double)all.float32),
+                dump_number((double)everything_everything_float32(reader)));
+    EXPECT_SAME(dump_number((double)all.float32_set),
+                dump_number((double)everything_everything_float32_set(reader)));
+    EXPECT_SAME(dump_number((double)all.float64),
+                dump_number((double)everything_everything_float64(reader)));
+    EXPECT_SAME(dump_number((double)all.float64_set),
+                dump_number((double)everything_everything_float64_set(reader)));
+}
+
 static void dump_lists(struct dump *dump, const struct everything_everything_reader *reader)
 {
     DUMP_LIST("bools", everything_everything_bools, dump_bool);
@@ -184,6 +222,7 @@ static void dump_named(struct dump *dump, const struct everything_everything_rea
 static void dump_everything(struct dump *dump, const struct everything_everything_reader *reader)
 {
     dump_scalars(dump, reader);
+    compare_scalars(dump, reader);
     DUMP_BYTES("text", capnp_text, everything_everything_text);
     DUMP_BYTES("data", capnp_data, everything_everything_data);
     DUMP_STRUCT("inner", everything_inner_reader, everything_everything_inner, dump_inner);
@@ -388,6 +427,9 @@ static void dump_newer(struct dump *dump, const struct everything_newer_reader *
     DUMP_LIST("names", everything_newer_names, dump_newer_name_element);
     DUMP_NUMBER("more", everything_newer_more(reader));
     DUMP_BYTES("extra", capnp_text, everything_newer_extra);
+    const struct everything_newer_scalars all = everything_newer_scalars(reader);
+    EXPECT_SAME(all.number, everything_newer_number(reader));
+    EXPECT_SAME(all.more, everything_newer_more(reader));
 }
 
 static enum nx_status fill_older_item(const struct capnp_list_builder *list, uint32_t index,

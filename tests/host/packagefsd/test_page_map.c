@@ -126,7 +126,7 @@ static void model_check(const bool *model)
     assert_int_equal(map.valid, count);
 }
 
-static void test_any_sequence_of_sets_agrees_with_an_array(void **state)
+static void test_any_sequence_of_sets_and_clears_agrees_with_an_array(void **state)
 {
     (void)state;
     uint64_t seed = 0x9e3779b97f4a7c15u;
@@ -137,10 +137,14 @@ static void test_any_sequence_of_sets_agrees_with_an_array(void **state)
             uint64_t first = random_next(&seed) % PAGES;
             uint64_t end = first + random_next(&seed) % (step % 2 != 0 ? 4 : 100);
             end = end < PAGES ? end : PAGES;
-            page_map_set(&map, first, end);
+            bool value = step % 3 != 2;
+            bool any = false;
             for (uint64_t page = first; page < end; page++) {
-                model[page] = true;
+                any = any || model[page];
+                model[page] = value;
             }
+            assert_int_equal(page_map_any(&map, first, end), any);
+            (value ? page_map_set : page_map_clear)(&map, first, end);
             model_check(model);
         }
     }
@@ -156,7 +160,7 @@ int main(void)
                                prepare),
         cmocka_unit_test_setup(test_setting_twice_counts_once, prepare),
         cmocka_unit_test_setup(test_whole_words_are_set, prepare),
-        cmocka_unit_test(test_any_sequence_of_sets_agrees_with_an_array),
+        cmocka_unit_test(test_any_sequence_of_sets_and_clears_agrees_with_an_array),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -22,7 +22,7 @@
 #include <stdlib.h>
 
 #define CHUNK_BYTES      (128ul << 10) // one block request
-#define READ_AHEAD_MAX   4u            // chunks of one fetch when the access is sequential
+#define FETCH_CHUNKS_MAX 8u            // of one fetch: the service reads them in one go
 #define REOPEN_ATTEMPTS  8u            // restarts of the service that one fetch survives
 #define CHUNKS_PER_WORD  64u
 #define RELEASE_PATIENCE (100 * NX_MILLISECOND) // with a service that does not answer a close
@@ -39,8 +39,6 @@ struct nx_package_file {
     uint64_t *valid;        // one bit a chunk
     uint64_t few_valid;     // the bits of a file of few chunks
     uint64_t chunk_count;
-    uint64_t next_chunk; // where a sequential reader would go on
-    uint32_t read_ahead; // chunks that the next fetch asks for
     char path[];
 };
 
@@ -144,8 +142,6 @@ static enum nx_status file_connect(struct nx_package_file *file)
     file->memory = memory;
     file->content = content;
     file->chunk_count = (size + CHUNK_BYTES - 1) / CHUNK_BYTES;
-    file->next_chunk = 0;
-    file->read_ahead = 1;
     return NX_OK;
 }
 
@@ -346,17 +342,15 @@ static bool status_means_reopen(enum nx_status status)
     return status == NX_ERR_PEER_CLOSED || status == NX_ERR_BAD_HANDLE;
 }
 
-// Makes one chunk valid, and more of them when the access is sequential.
-static enum nx_status file_fetch_chunk(struct nx_package_file *file, uint64_t chunk)
+// Makes chunk `first` valid, and those behind it up to `last` as far as one fetch goes. What a
+// sequential reader wants after that is the service's to foresee.
+static enum nx_status file_fetch_chunks(struct nx_package_file *file, uint64_t first, uint64_t last)
 {
-    bool sequential = chunk == file->next_chunk && chunk != 0;
-    file->read_ahead = !sequential                         ? 1
-                       : file->read_ahead < READ_AHEAD_MAX ? file->read_ahead * 2
-                                                           : READ_AHEAD_MAX;
+    uint64_t count = last - first < FETCH_CHUNKS_MAX ? last - first + 1 : FETCH_CHUNKS_MAX;
     enum nx_status status = NX_ERR_IO;
     for (uint32_t attempt = 0; attempt < REOPEN_ATTEMPTS; attempt++) {
-        uint64_t offset = chunk * CHUNK_BYTES;
-        uint64_t length = file->read_ahead * CHUNK_BYTES;
+        uint64_t offset = first * CHUNK_BYTES;
+        uint64_t length = count * CHUNK_BYTES;
         length = length <= file->size - offset ? length : file->size - offset;
         status = file_fetch_call(file, offset, length);
         if (!status_means_reopen(status)) {
@@ -369,11 +363,7 @@ static enum nx_status file_fetch_chunk(struct nx_package_file *file, uint64_t ch
         file_forget_chunks(file);
         file_mark_valid(file, 0, file->prefix);
     }
-    if (status == NX_OK && !chunk_is_valid(file, chunk)) {
-        status = NX_ERR_BAD_FORMAT;
-    }
-    file->next_chunk = chunk + file->read_ahead;
-    return status;
+    return status == NX_OK && !chunk_is_valid(file, first) ? NX_ERR_BAD_FORMAT : status;
 }
 
 // Makes [offset, offset + length) valid, all at once: a restart of the service on the way starts
@@ -381,7 +371,7 @@ static enum nx_status file_fetch_chunk(struct nx_package_file *file, uint64_t ch
 static enum nx_status file_fetch_locked(struct nx_package_file *file, uint64_t offset,
                                         uint64_t length)
 {
-    if (offset + length <= file->prefix) {
+    if (length == 0 || offset + length <= file->prefix) {
         return NX_OK;
     }
     uint64_t first = offset / CHUNK_BYTES;
@@ -392,7 +382,7 @@ static enum nx_status file_fetch_locked(struct nx_package_file *file, uint64_t o
             chunk++;
             continue;
         }
-        enum nx_status status = file_fetch_chunk(file, chunk);
+        enum nx_status status = file_fetch_chunks(file, chunk, last);
         if (status != NX_OK) {
             return status;
         }

@@ -7,7 +7,13 @@
 // names; the host tests compile it under others.
 #include <stddef.h>
 #include <stdint.h>
-#include <string.h>
+
+void *memcpy(void *restrict to, const void *restrict from, size_t length);
+void *memmove(void *to, const void *from, size_t length);
+void *memset(void *to, int value, size_t length);
+int memcmp(const void *left, const void *right, size_t length);
+void *memchr(const void *bytes, int value, size_t length);
+size_t strlen(const char *text);
 
 // Or the compiler finds a memcpy in memcpy.
 #pragma GCC optimize("no-tree-loop-distribute-patterns")
