@@ -12,7 +12,7 @@
 static void dump_blk_request(struct dump *dump, const struct virtio_blk_request_reader *reader)
 {
     enum virtio_blk_request_which which = virtio_blk_request_which(reader);
-    DUMP_NUMBER("which", known(which, 2));
+    DUMP_NUMBER("which", known(which, 6));
     switch (which) {
     case VIRTIO_BLK_REQUEST_INFO:
         DUMP_NUMBER("info", 0);
@@ -21,6 +21,18 @@ static void dump_blk_request(struct dump *dump, const struct virtio_blk_request_
         DUMP_NUMBER("read.lba", virtio_blk_request_read_lba(reader));
         DUMP_NUMBER("read.count", virtio_blk_request_read_count(reader));
         DUMP_NUMBER("read.memoryOffset", virtio_blk_request_read_memory_offset(reader));
+        break;
+    case VIRTIO_BLK_REQUEST_OPEN_QUEUE:
+        DUMP_NUMBER("openQueue.noticeBits", virtio_blk_request_open_queue_notice_bits(reader));
+        break;
+    case VIRTIO_BLK_REQUEST_ATTACH:
+        DUMP_NUMBER("attach", 0);
+        break;
+    case VIRTIO_BLK_REQUEST_DETACH:
+        DUMP_NUMBER("detach.slot", virtio_blk_request_detach_slot(reader));
+        break;
+    case VIRTIO_BLK_REQUEST_CHECK_QUEUE:
+        DUMP_NUMBER("checkQueue", 0);
         break;
     }
 }
@@ -42,13 +54,18 @@ static void dump_blk_info(struct dump *dump, const struct virtio_blk_info_reader
     DUMP_NUMBER("timeouts", virtio_blk_info_timeouts(reader));
     DUMP_NUMBER("interrupts", virtio_blk_info_interrupts(reader));
     DUMP_NUMBER("bytesCopied", virtio_blk_info_bytes_copied(reader));
+    DUMP_NUMBER("kicks", virtio_blk_info_kicks(reader));
+    DUMP_NUMBER("sessions", virtio_blk_info_sessions(reader));
+    DUMP_NUMBER("queued", virtio_blk_info_queued(reader));
+    DUMP_NUMBER("doorbells", virtio_blk_info_doorbells(reader));
+    DUMP_NUMBER("notices", virtio_blk_info_notices(reader));
 }
 
 static void dump_blk_response(struct dump *dump, const struct virtio_blk_response_reader *reader)
 {
     enum virtio_blk_response_which which = virtio_blk_response_which(reader);
     DUMP_NUMBER("status", virtio_blk_response_status(reader));
-    DUMP_NUMBER("which", known(which, 3));
+    DUMP_NUMBER("which", known(which, 5));
     switch (which) {
     case VIRTIO_BLK_RESPONSE_EMPTY:
         DUMP_NUMBER("empty", 0);
@@ -59,6 +76,12 @@ static void dump_blk_response(struct dump *dump, const struct virtio_blk_respons
     case VIRTIO_BLK_RESPONSE_READ:
         DUMP_NUMBER("read.bytesRead", virtio_blk_response_read_bytes_read(reader));
         DUMP_BYTES("read.reason", capnp_text, virtio_blk_response_read_reason);
+        break;
+    case VIRTIO_BLK_RESPONSE_OPEN_QUEUE:
+        DUMP_NUMBER("openQueue.doorbellBit", virtio_blk_response_open_queue_doorbell_bit(reader));
+        break;
+    case VIRTIO_BLK_RESPONSE_ATTACH:
+        DUMP_NUMBER("attach.slot", virtio_blk_response_attach_slot(reader));
         break;
     }
 }
@@ -71,13 +94,31 @@ static enum nx_status fill_blk_request(unsigned member, void *buffer, size_t siz
     enum nx_status status = virtio_blk_request_begin(&message, buffer, size, &builder);
     if (status != NX_OK)
         return status;
-    if (member == VIRTIO_BLK_REQUEST_INFO) {
+    switch ((enum virtio_blk_request_which)member) {
+    case VIRTIO_BLK_REQUEST_INFO:
         virtio_blk_request_set_info(&builder);
-    } else {
+        break;
+    case VIRTIO_BLK_REQUEST_READ:
         virtio_blk_request_init_read(&builder);
         FILL_NUMBER(virtio_blk_request_set_read_lba, uint64_t, "read.lba");
         FILL_NUMBER(virtio_blk_request_set_read_count, uint32_t, "read.count");
         FILL_NUMBER(virtio_blk_request_set_read_memory_offset, uint64_t, "read.memoryOffset");
+        break;
+    case VIRTIO_BLK_REQUEST_OPEN_QUEUE:
+        virtio_blk_request_init_open_queue(&builder);
+        FILL_NUMBER(virtio_blk_request_set_open_queue_notice_bits, uint64_t,
+                    "openQueue.noticeBits");
+        break;
+    case VIRTIO_BLK_REQUEST_ATTACH:
+        virtio_blk_request_set_attach(&builder);
+        break;
+    case VIRTIO_BLK_REQUEST_DETACH:
+        virtio_blk_request_init_detach(&builder);
+        FILL_NUMBER(virtio_blk_request_set_detach_slot, uint16_t, "detach.slot");
+        break;
+    case VIRTIO_BLK_REQUEST_CHECK_QUEUE:
+        virtio_blk_request_set_check_queue(&builder);
+        break;
     }
     *length = capnp_builder_bytes(&message);
     return status;
@@ -101,6 +142,11 @@ static void fill_blk_info(struct virtio_blk_info_builder builder)
     FILL_NUMBER(virtio_blk_info_set_timeouts, uint64_t, "timeouts");
     FILL_NUMBER(virtio_blk_info_set_interrupts, uint64_t, "interrupts");
     FILL_NUMBER(virtio_blk_info_set_bytes_copied, uint64_t, "bytesCopied");
+    FILL_NUMBER(virtio_blk_info_set_kicks, uint64_t, "kicks");
+    FILL_NUMBER(virtio_blk_info_set_sessions, uint32_t, "sessions");
+    FILL_NUMBER(virtio_blk_info_set_queued, uint64_t, "queued");
+    FILL_NUMBER(virtio_blk_info_set_doorbells, uint64_t, "doorbells");
+    FILL_NUMBER(virtio_blk_info_set_notices, uint64_t, "notices");
 }
 
 static enum nx_status fill_blk_response(unsigned member, void *buffer, size_t size, size_t *length)
@@ -113,16 +159,29 @@ static enum nx_status fill_blk_response(unsigned member, void *buffer, size_t si
     if (status != NX_OK)
         return status;
     FILL_NUMBER(virtio_blk_response_set_status, uint16_t, "status");
-    if (member == VIRTIO_BLK_RESPONSE_EMPTY) {
+    switch ((enum virtio_blk_response_which)member) {
+    case VIRTIO_BLK_RESPONSE_EMPTY:
         virtio_blk_response_set_empty(&builder);
-    } else if (member == VIRTIO_BLK_RESPONSE_INFO) {
+        break;
+    case VIRTIO_BLK_RESPONSE_INFO:
         FILL(virtio_blk_response_init_info(&builder, &info));
         if (status == NX_OK)
             fill_blk_info(info);
-    } else {
+        break;
+    case VIRTIO_BLK_RESPONSE_READ:
         virtio_blk_response_init_read(&builder);
         FILL_NUMBER(virtio_blk_response_set_read_bytes_read, uint32_t, "read.bytesRead");
         FILL_TEXT(virtio_blk_response_set_read_reason, "read.reason");
+        break;
+    case VIRTIO_BLK_RESPONSE_OPEN_QUEUE:
+        virtio_blk_response_init_open_queue(&builder);
+        FILL_NUMBER(virtio_blk_response_set_open_queue_doorbell_bit, uint8_t,
+                    "openQueue.doorbellBit");
+        break;
+    case VIRTIO_BLK_RESPONSE_ATTACH:
+        virtio_blk_response_init_attach(&builder);
+        FILL_NUMBER(virtio_blk_response_set_attach_slot, uint16_t, "attach.slot");
+        break;
     }
     *length = capnp_builder_bytes(&message);
     return status;
