@@ -228,11 +228,14 @@ static enum nx_status open_header(struct dtb *tree, const uint8_t *bytes, size_t
     return locate_blocks(tree, bytes, version);
 }
 
-// State of the one pass over the structure block that checks the grammar of spec 5.4.2.
+// State of the one pass over the structure block that checks the grammar of spec 5.4.2 and fills
+// the index.
 struct structure_check {
-    uint32_t depth;          // open nodes
-    bool properties_allowed; // in a node, before its first child
-    bool root_seen;          // and, with depth 0, closed
+    uint32_t depth;                    // open nodes
+    bool properties_allowed;           // in a node, before its first child
+    bool root_seen;                    // and, with depth 0, closed
+    uint32_t nodes;                    // begun
+    uint8_t open_nodes[DTB_MAX_DEPTH]; // entries of the index, while nodes <= DTB_INDEXED_NODES
 };
 
 static enum nx_status check_token(struct structure_check *check, const struct token *token)
@@ -267,6 +270,71 @@ static enum nx_status check_token(struct structure_check *check, const struct to
     }
 }
 
+static const char *const indexed_properties[DTB_INDEXED_PROPERTIES] = {
+    [DTB_INDEXED_COMPATIBLE] = "compatible",
+    [DTB_INDEXED_DEVICE_TYPE] = "device_type",
+};
+
+// Which of them has this name; DTB_INDEXED_PROPERTIES: none.
+static unsigned indexed_property(const char *name)
+{
+    unsigned which = 0;
+    while (which < DTB_INDEXED_PROPERTIES && strcmp(name, indexed_properties[which]) != 0) {
+        which++;
+    }
+    return which;
+}
+
+static void note_property(const struct dtb *tree, const struct token *token, uint32_t offset,
+                          struct dtb_index_entry *entry)
+{
+    const char *name = (const char *)tree->strings + token->name_offset;
+    uint8_t strength = 0;
+    // None of the others begins with these letters.
+    if (name[0] == 'c' || name[0] == 'd') {
+        unsigned which = indexed_property(name);
+        // The first of a name counts.
+        if (which < DTB_INDEXED_PROPERTIES && entry->properties[which] == 0) {
+            entry->properties[which] = offset;
+        }
+        return;
+    }
+    if (token->length != sizeof(uint32_t)) {
+        return;
+    }
+    if (strcmp(name, "phandle") == 0) {
+        strength = 2;
+    } else if (strcmp(name, "linux,phandle") == 0) {
+        strength = 1;
+    }
+    if (strength > entry->phandle_strength) {
+        entry->phandle_strength = strength;
+        entry->phandle = read_be32(tree->structure + token->data);
+    }
+}
+
+// Notes a token that has passed its check.
+static void index_token(struct dtb *tree, struct structure_check *check, const struct token *token,
+                        uint32_t offset)
+{
+    if (token->kind == FDT_BEGIN_NODE && check->nodes++ < DTB_INDEXED_NODES) {
+        uint8_t index = (uint8_t)(check->nodes - 1);
+        uint8_t parent = check->depth == 1 ? index : check->open_nodes[check->depth - 2];
+        check->open_nodes[check->depth - 1] = index;
+        tree->nodes[index] = (struct dtb_index_entry){.offset = offset, .parent = parent};
+    }
+    if (check->nodes > DTB_INDEXED_NODES) {
+        return;
+    }
+    if (token->kind == FDT_END_NODE) {
+        tree->nodes[check->open_nodes[check->depth]].after = token->next;
+    } else if (token->kind == FDT_PROP) {
+        note_property(tree, token, offset, &tree->nodes[check->open_nodes[check->depth - 1]]);
+    } else if (token->kind == FDT_END) {
+        tree->node_count = check->nodes;
+    }
+}
+
 static enum nx_status check_structure(struct dtb *tree)
 {
     struct structure_check check = {0};
@@ -281,6 +349,9 @@ static enum nx_status check_structure(struct dtb *tree)
             tree->root_offset = offset;
         }
         status = check_token(&check, &token);
+        if (status == NX_OK) {
+            index_token(tree, &check, &token, offset);
+        }
         if (status != NX_OK || token.kind == FDT_END) {
             return status;
         }
@@ -326,6 +397,26 @@ struct dtb_node dtb_root(const struct dtb *tree)
     return tree->structure_size == 0 ? DTB_NODE_NONE : (struct dtb_node){tree->root_offset};
 }
 
+// The node's entry in the index; NULL: there is no index, or no such node.
+static const struct dtb_index_entry *find_entry(const struct dtb *tree, struct dtb_node node)
+{
+    uint32_t first = 0;
+    uint32_t count = tree->node_count;
+    while (count > 0) {
+        const struct dtb_index_entry *middle = &tree->nodes[first + count / 2];
+        if (middle->offset == node.offset) {
+            return middle;
+        }
+        if (middle->offset < node.offset) {
+            first += count / 2 + 1;
+            count -= count / 2 + 1;
+        } else {
+            count /= 2;
+        }
+    }
+    return NULL;
+}
+
 // Returns the node that begins at `offset` or after only properties and NOPs from there.
 static struct dtb_node node_from(const struct dtb *tree, uint32_t offset)
 {
@@ -350,6 +441,10 @@ struct dtb_node dtb_first_child(const struct dtb *tree, struct dtb_node node)
 
 struct dtb_node dtb_next_sibling(const struct dtb *tree, struct dtb_node node)
 {
+    const struct dtb_index_entry *entry = find_entry(tree, node);
+    if (entry != NULL) {
+        return node_from(tree, entry->after);
+    }
     uint32_t offset = node.offset;
     uint32_t depth = 0;
     struct token token;
@@ -369,6 +464,11 @@ struct dtb_node dtb_next_node(const struct dtb *tree, struct dtb_node node)
     if (!dtb_node_exists(node)) {
         return dtb_root(tree);
     }
+    const struct dtb_index_entry *entry = find_entry(tree, node);
+    if (entry != NULL) {
+        bool last = entry == &tree->nodes[tree->node_count - 1];
+        return last ? DTB_NODE_NONE : (struct dtb_node){entry[1].offset};
+    }
     uint32_t offset = node.offset;
     struct token token;
     while (walk_token(tree, offset, &token)) {
@@ -382,6 +482,11 @@ struct dtb_node dtb_next_node(const struct dtb *tree, struct dtb_node node)
 
 struct dtb_node dtb_parent(const struct dtb *tree, struct dtb_node node)
 {
+    const struct dtb_index_entry *entry = find_entry(tree, node);
+    if (entry != NULL) {
+        const struct dtb_index_entry *parent = &tree->nodes[entry->parent];
+        return parent == entry ? DTB_NODE_NONE : (struct dtb_node){parent->offset};
+    }
     uint32_t open_nodes[DTB_MAX_DEPTH];
     uint32_t depth = 0;
     uint32_t offset = tree->root_offset;
@@ -448,6 +553,13 @@ bool dtb_next_property(const struct dtb *tree, struct dtb_property *property)
 bool dtb_find_property(const struct dtb *tree, struct dtb_node node, const char *name,
                        struct dtb_property *property)
 {
+    const unsigned which = indexed_property(name);
+    const struct dtb_index_entry *entry =
+        which < DTB_INDEXED_PROPERTIES ? find_entry(tree, node) : NULL;
+    if (entry != NULL) {
+        uint32_t offset = entry->properties[which];
+        return offset != 0 && property_from(tree, offset, property);
+    }
     struct dtb_property candidate;
     bool more = dtb_first_property(tree, node, &candidate);
     while (more) {

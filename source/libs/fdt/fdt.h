@@ -18,8 +18,10 @@
 //
 // Functions that look for a node return DTB_NODE_NONE when there is none, and take DTB_NODE_NONE
 // for a node without children, siblings and properties, so look-ups can be chained and checked
-// once. Cost: a walk or look-up is linear in the size of the blob, and that is at most
-// DTB_MAX_SIZE.
+// once. Cost: dtb_open() decodes the blob once and notes where its nodes are, so that walking from
+// node to node and finding parents and phandles decodes nothing again; what looks at properties is
+// linear in those of the nodes it visits. A tree of more than DTB_INDEXED_NODES nodes is walked in
+// the blob itself: there each step is linear in the blob's size, which is at most DTB_MAX_SIZE.
 #ifndef FDT_FDT_H
 #define FDT_FDT_H
 
@@ -31,8 +33,26 @@
 
 #define DTB_MAX_SIZE            (2u * 1024u * 1024u) // bytes; QEMU pads its own tree to 1 MiB
 #define DTB_MAX_DEPTH           16u                  // nodes from the root to a leaf, both counted
-#define DTB_MAX_INTERRUPT_CELLS 4u                   // cells of one interrupt specifier
-#define DTB_MAX_INTERRUPTS_SIZE 16384u               // bytes of interrupts(-extended) of one node
+#define DTB_INDEXED_NODES       64u
+#define DTB_MAX_INTERRUPT_CELLS 4u     // cells of one interrupt specifier
+#define DTB_MAX_INTERRUPTS_SIZE 16384u // bytes of interrupts(-extended) of one node
+
+// Properties by which nodes are looked for.
+enum dtb_indexed_property {
+    DTB_INDEXED_COMPATIBLE,
+    DTB_INDEXED_DEVICE_TYPE,
+    DTB_INDEXED_PROPERTIES,
+};
+
+// One node, as dtb_open() met it.
+struct dtb_index_entry {
+    uint32_t offset;          // of its FDT_BEGIN_NODE in the structure block
+    uint32_t after;           // offset after its FDT_END_NODE
+    uint32_t phandle;         // 0: none
+    uint8_t phandle_strength; // of the property that gave it: "phandle" before "linux,phandle"
+    uint8_t parent;           // index of its entry; its own for the root
+    uint32_t properties[DTB_INDEXED_PROPERTIES]; // offsets of their FDT_PROP, 0: none
+};
 
 // All fields are constant after dtb_open() and private to the reader.
 struct dtb {
@@ -44,6 +64,8 @@ struct dtb {
     uint32_t reservation_count;  // entries before the terminator
     uint32_t total_size;         // bytes of the whole blob, as its header says
     uint32_t root_offset;        // of the root's FDT_BEGIN_NODE in the structure block
+    uint32_t node_count;         // entries of `nodes`; 0: there are more nodes than fit
+    struct dtb_index_entry nodes[DTB_INDEXED_NODES]; // in the order of the blob
 };
 
 // A node: the offset of its FDT_BEGIN_NODE token in the structure block. Only meaningful together

@@ -306,7 +306,12 @@ struct dtb_node dtb_find_phandle(const struct dtb *tree, uint32_t phandle)
     if (phandle == 0 || phandle == UINT32_MAX) {
         return DTB_NODE_NONE;
     }
-    struct dtb_node node = dtb_root(tree);
+    for (uint32_t i = 0; i < tree->node_count; i++) {
+        if (tree->nodes[i].phandle == phandle) {
+            return (struct dtb_node){tree->nodes[i].offset};
+        }
+    }
+    struct dtb_node node = tree->node_count > 0 ? DTB_NODE_NONE : dtb_root(tree);
     while (dtb_node_exists(node) && dtb_phandle(tree, node) != phandle) {
         node = dtb_next_node(tree, node);
     }

@@ -19,7 +19,7 @@
 #define DEVICETREE_LIMIT (2ul << 20)
 
 // The first tick comes early: the boot waits for it.
-#define FIRST_TICK_NANOSECONDS 20000ull
+#define FIRST_TICK_NANOSECONDS 2000ull
 
 static void print_hart_map(void)
 {

@@ -31,12 +31,18 @@ _start:
 
 	la	t0, __bss_start
 	la	t1, __bss_end
-1:	bgeu	t0, t1, 2f
-	sd	zero, 0(t0)
-	addi	t0, t0, 8
-	j	1b
+1:	sd	zero, 0(t0)		// both are aligned to 64 bytes
+	sd	zero, 8(t0)
+	sd	zero, 16(t0)
+	sd	zero, 24(t0)
+	sd	zero, 32(t0)
+	sd	zero, 40(t0)
+	sd	zero, 48(t0)
+	sd	zero, 56(t0)
+	addi	t0, t0, 64
+	bltu	t0, t1, 1b
 
-2:	la	t0, early_table
+	la	t0, early_table
 	srli	t0, t0, 12
 	li	t1, SATP_SV39
 	or	t0, t0, t1

@@ -47,18 +47,35 @@ static struct page_table *next_table(_Atomic uint64_t *entry)
     return arch_direct_map(frame);
 }
 
+// The table for leaves of `leaf_level` around an address; NULL: a large leaf is there already. Out
+// of line, so that its many registers burden only the few calls that need it.
+__attribute__((noinline)) static struct page_table *find_table(uint64_t address, int leaf_level)
+{
+    struct page_table *table = &kernel_root;
+
+    for (int level = PAGE_LEVEL_ROOT; table != NULL && level > leaf_level; level--) {
+        table = next_table(&table->entries[page_index(address, level)]);
+    }
+    return table;
+}
+
 // Maps one page or, at level 1, one large page. What is mapped already stays as it is: ranges of a
 // device tree may overlap.
 static void map_leaf(uint64_t physical, int leaf_level, uint64_t flags)
 {
+    // Where the page before was mapped: mostly the place for this one, too.
+    static uint64_t last_region = UINT64_MAX;
+    static struct page_table *last_table;
     const uint64_t address = physical + ARCH_DIRECT_MAP_OFFSET;
-    struct page_table *table = &kernel_root;
+    const bool known = leaf_level == 0 && address / LARGE_PAGE_SIZE == last_region;
+    struct page_table *table = known ? last_table : find_table(address, leaf_level);
 
-    for (int level = PAGE_LEVEL_ROOT; level > leaf_level; level--) {
-        table = next_table(&table->entries[page_index(address, level)]);
-        if (table == NULL) {
-            return;
-        }
+    if (table == NULL) {
+        return;
+    }
+    if (leaf_level == 0) {
+        last_region = address / LARGE_PAGE_SIZE;
+        last_table = table;
     }
     _Atomic uint64_t *entry = &table->entries[page_index(address, leaf_level)];
 
@@ -122,13 +139,9 @@ static bool overlaps_image(uint64_t start, uint64_t end)
     return overlaps(start, end, base, physical_of(__kernel_end) - base);
 }
 
-// The firmware's memory; not what a loader has reserved to protect its own gifts to the kernel.
+// Memory that is not the kernel's, such as the firmware's.
 static bool overlaps_reserved(uint64_t start, uint64_t end)
 {
-    if (overlaps(start, end, machine.devicetree.value, machine.devicetree_size) ||
-        overlaps(start, end, machine.archive.base.value, machine.archive.size)) {
-        return false;
-    }
     for (uint32_t i = 0; i < machine.reserved_count; i++) {
         if (overlaps(start, end, machine.reserved[i].base.value, machine.reserved[i].size)) {
             return true;
@@ -137,10 +150,23 @@ static bool overlaps_reserved(uint64_t start, uint64_t end)
     return false;
 }
 
+// Not firmware's but the loader's, which may have reserved it to protect what it gives the kernel.
+static bool overlaps_gift(uint64_t start, uint64_t end)
+{
+    return overlaps(start, end, machine.devicetree.value, machine.devicetree_size) ||
+           overlaps(start, end, machine.archive.base.value, machine.archive.size);
+}
+
 static void map_pages(uint64_t start, uint64_t end)
 {
+    // The whole first: mostly the image and firmware do not meet.
+    const bool image = overlaps_image(start, end);
+    const bool reserved = overlaps_reserved(start, end);
+
     for (uint64_t at = start; at < end; at += NX_PAGE_SIZE) {
-        if (!overlaps_image(at, at + NX_PAGE_SIZE) && !overlaps_reserved(at, at + NX_PAGE_SIZE)) {
+        if (!(image && overlaps_image(at, at + NX_PAGE_SIZE)) &&
+            !(reserved && overlaps_reserved(at, at + NX_PAGE_SIZE) &&
+              !overlaps_gift(at, at + NX_PAGE_SIZE))) {
             map_leaf(at, 0, KERNEL_RW);
         }
     }
@@ -152,12 +178,7 @@ static bool may_be_large(uint64_t start, uint64_t end)
         overlaps_image(start, end)) {
         return false;
     }
-    for (uint32_t i = 0; i < machine.reserved_count; i++) {
-        if (overlaps(start, end, machine.reserved[i].base.value, machine.reserved[i].size)) {
-            return false;
-        }
-    }
-    return true;
+    return !overlaps_reserved(start, end);
 }
 
 static void map_memory(const struct physical_range *memory)
