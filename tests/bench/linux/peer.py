@@ -44,6 +44,7 @@ class Subject:
 SUBJECTS = (
     Subject("null-call", "getppid()", peer_of=("null-call",)),
     Subject("pipe", "1 byte there and back, two pipes", peer_of=("call-0",)),
+    Subject("pipe-64", "64 bytes there and back, two pipes", peer_of=("call-6", "call-64-bytes")),
     Subject("eventfd", "there and back, two eventfds", peer_of=("call-0",)),
     Subject("seqpacket-64", "64 bytes there and back, seqpacket socket", peer_of=("call-6", "call-64-bytes")),
     Subject("yield", "sched_yield(), per switch", 2, peer_of=("yield",)),
@@ -171,6 +172,7 @@ class Comparison:
         self.peer = peer
         self.figures = Figures()
         self.rates: dict[str, tuple[float, str]] = {}
+        self.no_rates = ""  # why there are none
 
     @staticmethod
     def prepare() -> "Comparison":
@@ -182,7 +184,7 @@ class Comparison:
         try:
             self.rates = self.peer.throughput()
         except BenchError as error:
-            progress(f"linux throughput: {error}")
+            self.no_rates = str(error)
 
     def peer_of(self, row: str) -> float | None:
         """The cheapest of Linux's ways to do what this row of our table does."""
@@ -200,7 +202,7 @@ class Comparison:
                 value = f"not measured: {self.figures.failures.get(subject.name, 'its boot failed')}"
             text.append(f"  {subject.operation:48} {value}")
         text += [f"  {name:48} {value:14,.0f} {unit}" for name, (value, unit) in self.rates.items()]
-        return text
+        return text + ([f"  {'throughput':48} not measured: {self.no_rates}"] if self.no_rates else [])
 
     def as_json(self) -> dict[str, object]:
         return {

@@ -83,21 +83,36 @@ static int start_partner(int partner_in, int partner_out, int own_out, int own_i
     return round_trip(size);
 }
 
-static int pipe_prepare(void)
+static int pipe_start(size_t size)
 {
     int there[2], back[2];
     if (pipe(there) != 0 || pipe(back) != 0) {
         return -errno;
     }
-    int status = start_partner(there[0], back[1], there[1], back[0], 1);
+    int status = start_partner(there[0], back[1], there[1], back[0], size);
     close(there[0]);
     close(back[1]);
     return status;
 }
 
+static int pipe_prepare(void)
+{
+    return pipe_start(1);
+}
+
 static int pipe_round(void)
 {
     return round_trip(1);
+}
+
+static int pipe_64_prepare(void)
+{
+    return pipe_start(MESSAGE_BYTES);
+}
+
+static int pipe_64_round(void)
+{
+    return round_trip(MESSAGE_BYTES);
 }
 
 static int eventfd_prepare(void)
@@ -172,6 +187,12 @@ const struct subject ipc_subjects[] = {
      .rounds = LAPS,
      .prepare = pipe_prepare,
      .round = pipe_round,
+     .check = answer_check,
+     .finish = ipc_finish},
+    {.name = "pipe-64",
+     .rounds = LAPS,
+     .prepare = pipe_64_prepare,
+     .round = pipe_64_round,
      .check = answer_check,
      .finish = ipc_finish},
     {.name = "eventfd",
