@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import checks
+import throughput
 from machine import BenchError, Run
 from meter import EVERYTHING, KERNEL, START_COST, USER, difference, total
 
@@ -126,6 +127,8 @@ ROWS = [
     Row("block-read-large", "128 KiB read at virtioblkd", 3500, 35_973, "Linux lean", "block-read-large"),
     Row("block-queue", "4 KiB read at virtioblkd, queued, 32 in flight", 700, 4748, "Linux lean", "block-queue",
         count=rounds(operations=READS_OF_LAP)),
+    Row("block-sequential", "queued 128 KiB reads per a polling reader's", 0.9, check=throughput.sequential_ratio,
+        unit="times", at_least=True),
     Row("file", "open + read 4 KiB + close through libc, cached", 6000, subject="file"),
     Row("first-user", "kernel entry to the first user instruction", 1_000_000, 177_244, "seL4", count=boot("first_user")),
     Row("first-user-smp4", "the same with four harts, all of them", 2_000_000, smp=4, count=boot("first_user")),

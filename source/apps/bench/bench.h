@@ -117,5 +117,6 @@ bool subject_block_info(void);
 bool subject_file(void);
 bool subject_four_pairs(void);
 bool subject_pairs_ratio(void);
+bool subject_block_throughput(void);
 
 #endif

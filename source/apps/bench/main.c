@@ -43,6 +43,7 @@ static const struct subject subjects[] = {
     {"file", subject_file},
     {"four-pairs", subject_four_pairs},
     {"pairs-ratio", subject_pairs_ratio},
+    {"block-throughput", subject_block_throughput},
 };
 
 static const struct subject *current;
