@@ -22,6 +22,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT / "scripts"))
 
 import account  # noqa: E402  (after the path)
+import chart  # noqa: E402
 import machine  # noqa: E402
 import record  # noqa: E402
 from linux.peer import Comparison  # noqa: E402
@@ -137,6 +138,19 @@ def write_json(results: list[Result], linux: Comparison | None, path: Path) -> N
     path.write_text(json.dumps(whole, indent=2) + "\n")
 
 
+def write_chart(results: list[Result], linux: Comparison | None, path: Path) -> None:
+    bars = [
+        chart.Bars(
+            each.row.operation, each.figure, each.row.budget, each.row.peer, each.row.peer_name,
+            linux.peer_of(each.row.name) if linux else None, each.met,
+        )
+        for each in results
+        if each.row.unit == UNIT
+    ]  # fmt: skip
+    if bars:
+        path.write_text(chart.Chart(bars).draw())
+
+
 def show_profile(row: Row, blocks: bool) -> int:
     if not row.icount or row.check is not None:
         raise BenchError(f"{row.name} is not counted in instructions, so there is no account of it")
@@ -166,7 +180,8 @@ def bench(rows: list[Row], vs_linux: bool) -> int:
         linux.measure()
     print("\n".join(table(results, linux)))
     write_json(results, linux, BUILD / "bench.json")
-    progress(f"written: {BUILD / 'bench.json'}")
+    write_chart(results, linux, BUILD / "bench.svg")
+    progress(f"written: {BUILD / 'bench.json'} and bench.svg")
     if any(each.figure is None for each in results):
         return BROKEN
     return 0 if all(each.met or not each.judged for each in results) else MISSED

@@ -133,6 +133,8 @@ ROWS = [
     Row("first-user", "kernel entry to the first user instruction", 1_000_000, 177_244, "seL4", count=boot("first_user")),
     Row("first-user-smp4", "the same with four harts, all of them", 2_000_000, smp=4, count=boot("first_user")),
     Row("mounted", "kernel entry to `pkgfs: mounted`", 10_000_000, 421_000_000, "xv6, prompt", count=boot("mounted")),
+    Row("stretch", "longest stretch with interrupts off, self-tests", 20_000, check=checks.longest_stretch),
+    Row("hold", "longest lock hold, self-tests", 2000, check=checks.longest_hold),
     Row("memory", "RAM with which the self-tests pass", 16, unit="MiB", check=checks.least_memory),
     Row("four-pairs", "contended locks, 4 pairs on 4 harts", 0, subject="four-pairs", smp=4, icount=False,
         count=value("contended"), unit="waits"),
