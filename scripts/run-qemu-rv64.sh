@@ -10,7 +10,7 @@
 #   KERNEL=PATH          kernel (build/neuron.elf)
 #   INITRD=PATH          boot archive (build/initrd.cpio)
 #   APPEND=WORDS         boot arguments
-#   MEMORY=SIZE          such as 512M or 1G, at least 32M (256M)
+#   MEMORY=SIZE          such as 512M or 1G, at least 16M (256M)
 #   ICOUNT=1             deterministic: virtual time counts instructions, one host thread
 #   METER=OPTIONS        count executed instructions (tools/qemu-meter says the options); with ICOUNT=1
 #   SERIAL=console       console on this terminal, Ctrl-A X leaves (default); a reboot boots again,
@@ -46,7 +46,7 @@ case $SMP in
 *) refuse "SMP=$SMP is not supported: use 1, 2, 3 or 4 harts" ;;
 esac
 
-least_memory=32
+least_memory=16
 MEMORY=${MEMORY:-256M}
 case $MEMORY in
 *[!0-9]*[MG] | [MG] | 0[0-9]*[MG] | ?????????* | '' | *[!0-9MG]*) refuse "MEMORY=$MEMORY is not a size such as 256M or 1G" ;;

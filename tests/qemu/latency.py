@@ -43,7 +43,7 @@ SUITE = (
     {"SMP": "4", "VIRTIO": "legacy"},
     {"SMP": "4", "DISK": "none"},
     {"SMP": "4", "DTB": "qemu"},
-    {"SMP": "4", "MEMORY": "32M"},
+    {"SMP": "4", "MEMORY": "16M"},
     {"SMP": "4", "MEMORY": "1G"},
 )
 

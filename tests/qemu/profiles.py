@@ -204,13 +204,13 @@ PROFILES = [
     Profile("no-disk", "in-memory fixtures", gated_boot, Topology(disk=False), {"DISK": "none"}),
     Profile("qemu-dtb", "QEMU's own device tree", gated_boot, options={"DTB": "qemu"}),
     Profile("firmware", "another OpenSBI build", gated_boot, options={"FIRMWARE": JUMP_FIRMWARE}),
-    Profile("memory-32m", "the least memory", gated_boot, options={"MEMORY": "32M"}),
+    Profile("memory-16m", "the least memory", gated_boot, options={"MEMORY": "16M"}),
     Profile(
-        "memory-32m-no-disk",
+        "memory-16m-no-disk",
         "the least memory, in-memory fixtures",
         gated_boot,
         Topology(disk=False),
-        {"DISK": "none", "MEMORY": "32M"},
+        {"DISK": "none", "MEMORY": "16M"},
     ),
     Profile("memory-1g", "1 GiB of memory", gated_boot, options={"MEMORY": "1G"}),
     Profile(

@@ -11,6 +11,7 @@
 
 #define SELFTEST_PATH "pkg://bin/selftest-client"
 #define BUDGET_PAGES  1024u // 4 MiB of nx's own budget, for as long as the program exists
+#define BUDGET_PART   2u    // or one part in this many of what nx has left, where that is less
 
 // A loop of two instructions, short enough that no tick falls into it often.
 #define COUNTED_ROUNDS  500
@@ -49,6 +50,18 @@ static const char *base_name(const char *path)
     return slash != NULL ? slash + 1 : path;
 }
 
+static uint64_t program_budget(void)
+{
+    struct nx_process_facts facts;
+    uint64_t pages = BUDGET_PAGES;
+
+    if (nx_process_info(NX_HANDLE_NONE, &facts) == NX_OK) {
+        uint64_t part = (facts.pages_budget - facts.pages_used) / BUDGET_PART;
+        pages = part < pages ? part : pages;
+    }
+    return pages;
+}
+
 static enum nx_status program_wait(struct capture *capture, const char *path,
                                    const char *const *words, size_t count, struct program_end *end)
 {
@@ -59,7 +72,7 @@ static enum nx_status program_wait(struct capture *capture, const char *path,
         .argument_count = (uint32_t)count,
         .grants = grants,
         .grant_count = grants_collect(capture, grants),
-        .budget_pages = BUDGET_PAGES,
+        .budget_pages = program_budget(),
         .highest_class = NX_CLASS_NORMAL,
     };
 

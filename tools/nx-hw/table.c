@@ -36,7 +36,7 @@ const struct command commands[] = {
      stat_run, 1, 1, false, false, package_paths},
     {"sum", "[-r] PATH", "SHA-256 of a file, or of all files below a directory",
      sum_run, 1, 1, true, false, package_paths},
-    {"run", "PATH [WORD...]", "run a program of pkg:// (budget 4 MiB); Ctrl-C ends it",
+    {"run", "PATH [WORD...]", "run a program of pkg:// (budget: up to 4 MiB); Ctrl-C ends it",
      program_run, 1, 31, false, true, program_paths},
     {"measure", "", "instructions of a system call and of a message",
      measure_run, 0, 0, false, false, NULL},

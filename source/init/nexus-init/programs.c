@@ -7,7 +7,7 @@
 #include "nexus/process.h"
 
 // What nexus-init keeps of its own budget: records of its children, fixtures, mappings of images.
-#define OWN_PAGES        640u
+#define OWN_PAGES        256u
 #define RECLAIM_LOOKS    20u
 #define RECLAIM_INTERVAL (5 * NX_MILLISECOND)
 
@@ -59,7 +59,7 @@ static const struct program_row rows[PROGRAM_COUNT] = {
             .after = PROGRAM_NONE,
             .device = DEVICE_UART,
             .class = NX_CLASS_DRIVER,
-            .least_pages = 128,
+            .least_pages = 64,
             .budget_pages = 512,
             .grants = {REGISTRY, SERVED, WINDOW, INTERRUPT, LOG(NX_RIGHT_READ | NX_RIGHT_WRITE)},
         },
@@ -70,7 +70,7 @@ static const struct program_row rows[PROGRAM_COUNT] = {
             .after = PROGRAM_UARTD,
             .device = DEVICE_BLOCK,
             .class = NX_CLASS_DRIVER,
-            .least_pages = 128,
+            .least_pages = 256,
             .budget_pages = 512,
             .grants = {REGISTRY, SERVED, WINDOW, INTERRUPT, LOG(NX_RIGHT_WRITE),
                        MACHINE(NX_RIGHT_DMA)},
@@ -83,7 +83,7 @@ static const struct program_row rows[PROGRAM_COUNT] = {
             .needs_after = true,
             .device = DEVICE_NONE,
             .class = NX_CLASS_SERVICE,
-            .least_pages = 1024,
+            .least_pages = 512,
             .budget_pages = 12288,
             .grants = {REGISTRY, SERVED, LOG(NX_RIGHT_WRITE), FIXTURES,
                        CLIENT(NX_START_BLOCK, PROGRAM_VIRTIOBLKD)},
@@ -94,7 +94,7 @@ static const struct program_row rows[PROGRAM_COUNT] = {
             .after = PROGRAM_PACKAGEFSD,
             .device = DEVICE_NONE,
             .class = NX_CLASS_NORMAL,
-            .least_pages = 2048,
+            .least_pages = 1024,
             .budget_pages = 8192,
             .may_find = PROGRAM_BIT(PROGRAM_UARTD) | PROGRAM_BIT(PROGRAM_VIRTIOBLKD) |
                         PROGRAM_BIT(PROGRAM_PACKAGEFSD),
@@ -111,7 +111,7 @@ static const struct program_row rows[PROGRAM_COUNT] = {
             .after = PROGRAM_PACKAGEFSD,
             .device = DEVICE_NONE,
             .class = NX_CLASS_NORMAL,
-            .least_pages = 1536,
+            .least_pages = 512,
             .budget_pages = 8192,
             .may_find = PROGRAM_BIT(PROGRAM_UARTD) | PROGRAM_BIT(PROGRAM_VIRTIOBLKD) |
                         PROGRAM_BIT(PROGRAM_PACKAGEFSD),
