@@ -83,9 +83,11 @@ if [ "$DTB" != qemu ]; then
     if [ "$MEMORY" != 256M ]; then
         # QEMU takes the memory node of a given tree as it is, so the size is rewritten here.
         resized=$build/$(basename -- "$DTB" .dtb)-$MEMORY.dtb
-        cp -- "$DTB" "$resized"
-        fdtput -t x "$resized" /memory@80000000 reg 0 80000000 \
+        # Under another name first: a second boot with this much memory may start meanwhile.
+        cp -- "$DTB" "$resized.$$"
+        fdtput -t x "$resized.$$" /memory@80000000 reg 0 80000000 \
             "$(printf '%x' $((mebibytes >> 12)))" "$(printf '%x' $(((mebibytes << 20) & 0xffffffff)))"
+        mv -f -- "$resized.$$" "$resized"
         DTB=$resized
     fi
     set -- -dtb "$DTB" "$@"

@@ -135,7 +135,7 @@ def check_options() -> list[str]:
     status, _, errors = nx(["ps"], {"NX_TIMEOUT": "x"})
     if status != USAGE or "NX_TIMEOUT=x" not in errors or "Traceback" in errors:
         reasons.append(f"NX_TIMEOUT=x: status {status}: {errors.strip()}")
-    for memory in ("0M", "31M", "0G", "064M", "M", "99999999999999999999G"):
+    for memory in ("0M", "15M", "0G", "064M", "M", "99999999999999999999G"):
         result = subprocess.run(
             [str(RUNNER), "-version"],
             capture_output=True,
