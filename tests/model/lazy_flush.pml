@@ -1,20 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-// One hart enters and leaves an address space while another unmaps a page of it: no translation is used
-// after the unmapping has returned, although a hart outside the space is not told. mm/address_space.h
-// says why.
+// One hart runs in an address space and idles in turn while another unmaps a page of it: no translation is
+// used after the unmapping has returned, although an idle hart is not told. mm/address_space.h says why.
 //
 // Each statement is one step that the other sees whole, in program order: what the kernel's fences give
 // it. The mutants are the orders that a missing fence, or a careless edit, would give.
-//   MUTANT_LOOK_BEFORE_ANNOUNCE  the entering hart reads its bit before it says where it is
-//   MUTANT_ASK_BEFORE_CLEAR      the unmapping hart asks who runs before it clears the bits
-//   MUTANT_NO_RESTORE            the bit of a hart that was flushed stays clear, and hides it later
+//   MUTANT_USE_BEFORE_ANNOUNCE  the waking hart says that it is awake when it has run already
+//   MUTANT_NO_FLUSH             it does not forget its translations
+//   MUTANT_ASK_BEFORE_CLEAR     the unmapping hart asks who is awake before it clears the entry
 
-#define ROUNDS 2
+#define ROUNDS 3
 
 bool valid = true;     // the page's entry
 bool cached;           // the hart's translation of it
-bool in_space;         // hart->space == space
-bool fresh;            // the hart's bit
+bool spaceless = true; // the hart idles
 bool unmapped;         // an unmapping has returned, and nothing was mapped since
 
 inline use()
@@ -29,54 +27,44 @@ inline use()
     }
 }
 
-active proctype entering()
+active proctype running()
 {
-    bool was_fresh;
 end_loop:
     do
     ::
-#ifdef MUTANT_LOOK_BEFORE_ANNOUNCE
-        was_fresh = fresh;
-        in_space = true;
+#ifdef MUTANT_USE_BEFORE_ANNOUNCE
+        cached = false;
+        use();
+        spaceless = false;
 #else
-        in_space = true;
-        was_fresh = fresh;
+        spaceless = false;
+#ifndef MUTANT_NO_FLUSH
+        cached = false;
 #endif
-        if
-        :: !was_fresh ->
-            fresh = true;
-            cached = false
-        :: else
-        fi;
+#endif
         do
         :: use()
         :: break
         od;
-        in_space = false
+        spaceless = true
     od
 }
 
 active proctype unmapping()
 {
-    bool was_fresh;
-    bool running;
+    bool awake;
     byte round;
 
     for (round : 1 .. ROUNDS) {
-        valid = false;
 #ifdef MUTANT_ASK_BEFORE_CLEAR
-        running = in_space;
-        d_step { was_fresh = fresh; fresh = false };
+        awake = !spaceless;
+        valid = false;
 #else
-        d_step { was_fresh = fresh; fresh = false };
-        running = was_fresh && in_space;
+        valid = false;
+        awake = !spaceless;
 #endif
         if
-        :: running ->
-            cached = false; // the firmware's fence: complete when it returns
-#ifndef MUTANT_NO_RESTORE
-            fresh = true
-#endif
+        :: awake -> cached = false // the firmware's fence: complete when it returns
         :: else
         fi;
         unmapped = true;

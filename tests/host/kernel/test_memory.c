@@ -528,7 +528,7 @@ static void unmap_beside_an_idle_hart(void *argument)
             NX_OK);
         CHECK_EQUAL(USER_SYSCALL(NX_SYS_THREAD_START, thread).status, NX_OK);
         CHECK_EQUAL(user_wait(mine_waits, NX_DEADLINE_NEVER), 1);
-        while (atomic_load(&harts[OTHER_HART].space) != NULL)
+        while (!atomic_load(&harts[OTHER_HART].spaceless))
             user_pause();
         uint64_t flushes = fake_remote_flushes();
         CHECK_EQUAL(USER_SYSCALL(NX_SYS_MEMORY_UNMAP, child, idler.address).status, NX_OK);

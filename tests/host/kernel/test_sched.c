@@ -26,7 +26,7 @@ static struct thread *decoy(uint32_t index, enum nx_class class, uint32_t affini
     struct thread *thread = &decoys[index];
     memset(thread, 0, sizeof(*thread));
     atomic_init(&thread->class, (uint8_t) class);
-    atomic_init(&thread->affinity, affinity);
+    atomic_init(&thread->placement, affinity);
     thread->id = index;
     return thread;
 }
@@ -120,7 +120,7 @@ static void push_pop_and_steal(void *argument)
                             (enum nx_class)random_below(&random, NX_CLASS_COUNT), &taken) != NX_OK)
             continue;
         while ((thread = thread_queue_pop_front(&taken)) != NULL) {
-            CHECK((thread->affinity & hart_bit(self)) != 0);
+            CHECK((thread_affinity(thread) & hart_bit(self)) != 0);
             handle_thread(thread, &random);
         }
     }

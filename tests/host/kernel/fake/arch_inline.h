@@ -51,6 +51,16 @@ static inline void arch_ipi_clear(void)
     __sync_synchronize();
 }
 
+#define arch_store_relaxed(object, value)                                                          \
+    atomic_store_explicit((object), (value), memory_order_relaxed)
+#define arch_store_release(object, value)                                                          \
+    atomic_store_explicit((object), (value), memory_order_release)
+
+static inline uint64_t arch_fetch_add_ordered(_Atomic uint64_t *word, uint64_t amount)
+{
+    return atomic_fetch_add_explicit(word, amount, memory_order_seq_cst);
+}
+
 // --- Address spaces ------------------------------------------------------------------------------
 
 extern char *fake_ram;
@@ -123,6 +133,36 @@ static inline void arch_thread_switch(struct thread *previous, struct thread *ne
     arch_hart_of(arch_hart_self())->switched = true;
     if (next != NULL)
         arch_thread_of(next)->hart = arch_hart_self();
+}
+
+// The words of a message in flight are those of the system call that this hart handles.
+static inline void arch_keep_message(struct thread *next, uint64_t badge)
+{
+    arch_set_status(next, NX_OK);
+    for (unsigned i = 0; i < 6; i++)
+        arch_set_result(next, i, arch_hart_of(arch_hart_self())->message[i]);
+    arch_set_info(next, 0);
+    arch_set_badge(next, badge);
+}
+
+static inline void arch_leave_with_message(struct thread *next, uint64_t badge)
+{
+    struct arch_hart *arch = arch_hart_of(arch_hart_self());
+    arch_keep_message(next, badge);
+    arch->switched = true;
+    arch_space_activate(arch_thread_of(next)->direct_space);
+    arch->left_with = next;
+}
+
+static inline void arch_leave(struct thread *next)
+{
+    arch_hart_of(arch_hart_self())->left_with = next;
+}
+
+static inline bool arch_thread_make_direct(struct thread *thread, const struct arch_space *space)
+{
+    arch_thread_of(thread)->direct_space = space;
+    return true;
 }
 
 #endif

@@ -29,9 +29,10 @@ struct trap_frame {
 // First member of struct thread. Owned by whoever owns the thread.
 struct arch_thread {
     struct trap_frame frame;
-    struct hart *hart;   // where it runs or last ran
-    struct fiber *fiber; // runs its program; NULL until it first enters user mode
-    bool restart;        // the frame's a[] are a system call that is to run again
+    struct hart *hart;                     // where it runs or last ran
+    struct fiber *fiber;                   // runs its program; NULL until it first enters user mode
+    bool restart;                          // the frame's a[] are a system call that is to run again
+    const struct arch_space *direct_space; // as arch_thread_make_direct was told
 };
 
 // A user address space. Constant after arch_space_create.
@@ -51,7 +52,9 @@ struct fake_translation {
 
 // First member of struct hart.
 struct arch_hart {
-    bool switched; // the thread to resume is not certain to be the one that trapped
+    bool switched;            // the thread to resume is not certain to be the one that trapped
+    uint64_t message[6];      // a1..a6 of the system call being handled
+    struct thread *left_with; // whom a fast path left the kernel with; NULL: it declined
 
     // Any hart writes.
     _Atomic uint32_t software; // a software interrupt pends

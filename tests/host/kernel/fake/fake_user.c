@@ -10,6 +10,7 @@
 #include "arch_inline.h"
 #include "core/entry.h"
 #include "core/hart.h"
+#include "ipc/fastpath.h"
 #include "object/process.h"
 #include "sched/thread.h"
 #include <stdlib.h>
@@ -216,6 +217,21 @@ static void check_resumable(const struct hart *hart, const struct thread *trappe
     FAKE_CHECK(hart->arch.active.identifier == next->process->space.arch.identifier);
 }
 
+// As the trap entry: the fast paths first.
+static struct thread *handle_syscall(const uint64_t *a)
+{
+    uint64_t handle = a[0];
+    fake_self->arch.left_with = NULL;
+    memcpy(fake_self->arch.message, &a[1], sizeof(fake_self->arch.message));
+    if (a[7] == NX_SYS_CALL)
+        handle = fastpath_call(handle);
+    else if (a[7] == NX_SYS_REPLY_RECEIVE)
+        handle = fastpath_reply_receive(handle);
+    if (fake_self->arch.left_with != NULL)
+        return fake_self->arch.left_with;
+    return kernel_syscall(handle, a[1], a[2], a[3], a[4], a[5], a[6], a[7]);
+}
+
 static struct thread *enter_kernel(struct thread *thread)
 {
     struct fiber *fiber = thread->arch.fiber;
@@ -226,7 +242,7 @@ static struct thread *enter_kernel(struct thread *thread)
         for (unsigned i = 0; i < FAKE_CALL_REGISTERS; i++)
             frame->a[i] = FAKE_UNSAVED;
         frame->t0 = FAKE_UNSAVED;
-        return kernel_syscall(a[0], a[1], a[2], a[3], a[4], a[5], a[6], a[7]);
+        return handle_syscall(a);
     }
     case TRAP_FAULT:
         return kernel_fault(fiber->cause, fiber->address);
@@ -240,7 +256,7 @@ static struct thread *repeat_syscall(struct thread *thread)
     uint64_t a[FAKE_CALL_REGISTERS];
     memcpy(a, thread->arch.frame.a, sizeof(a));
     thread->arch.restart = false;
-    return kernel_syscall(a[0], a[1], a[2], a[3], a[4], a[5], a[6], a[7]);
+    return handle_syscall(a);
 }
 
 _Noreturn void arch_resume(struct thread *thread)

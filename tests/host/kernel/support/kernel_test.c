@@ -94,10 +94,9 @@ static void check_nobody_is_left(void)
                 atomic_load(&process->object.references), process->thread_count);
         for (struct thread *thread = process->threads; thread != NULL;
              thread = thread->next_in_process)
-            fprintf(stderr, "  thread %lu: wait %#lx pending %u home %u faulted %d deadline %d\n",
-                    thread->id, atomic_load(&thread->wait), atomic_load(&thread->pending),
-                    atomic_load(&thread->home), thread_is_faulted(thread),
-                    atomic_load(&thread->timer.hart) != NULL);
+            fprintf(stderr, "  thread %lu: wait %#lx home %u faulted %d deadline %d\n", thread->id,
+                    atomic_load(&thread->wait), atomic_load(&thread->home),
+                    thread_is_faulted(thread), atomic_load(&thread->timer.hart) != NULL);
     }
     CHECK_EQUAL(index, 0);
 }

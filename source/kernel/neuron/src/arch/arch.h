@@ -102,6 +102,8 @@ void arch_tlb_flush(const struct arch_space *space, vaddr_t address, uint64_t le
 // Makes instructions just written visible to fetches of this hart and of `remote_mask`.
 void arch_fetch_fence(uint32_t remote_mask);
 
+// inline: arch_store_relaxed(object, value): an atomic store without order, as cheap as a plain one
+
 // --- Threads -------------------------------------------------------------------------------------
 
 // In a thread that is new, all zero, or has ended: a frame that enters user mode at `entry` with

@@ -4,6 +4,7 @@
 #ifndef NEURON_COUNTER_H
 #define NEURON_COUNTER_H
 
+#include "arch_inline.h"
 #include <stdatomic.h>
 #include <stdint.h>
 
@@ -14,7 +15,7 @@ static inline uint64_t counter_read(const _Atomic uint64_t *counter)
 
 static inline void counter_set(_Atomic uint64_t *counter, uint64_t value)
 {
-    atomic_store_explicit(counter, value, memory_order_relaxed);
+    arch_store_relaxed(counter, value);
 }
 
 // Only the hart that owns the counter.

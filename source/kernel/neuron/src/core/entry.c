@@ -20,7 +20,7 @@ struct thread *kernel_leave(struct hart *hart)
 {
     if (hart->reschedule)
         scheduler_preempt();
-    while (atomic_load_explicit(&hart->current->pending, memory_order_relaxed) != 0) {
+    while (thread_is_killed(hart->current)) {
         thread_end_current();
         scheduler_run_next();
     }

@@ -9,11 +9,17 @@
 struct thread;
 struct hart;
 
-// A system call by the current thread. Arguments are the caller's registers a0..a7. The frame holds
+// Any system call by the current thread, by the table; ipc/fastpath.h is tried before it where it
+// may do. Arguments are the caller's registers a0..a7. The frame holds
 // the callee-saved registers, sp, gp, tp and the pc after the ecall; results are written into the
 // frame of whichever thread resumes.
 struct thread *kernel_syscall(uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4,
                               uint64_t a5, uint64_t a6, uint64_t a7);
+
+// NX_SYS_NULL and NX_SYS_INTERRUPT_ACK, which switch to no other thread, make none ready and have
+// no result but the status: nothing of the caller but sp, tp and the pc has been saved. The pass is
+// not counted (object/reclaim.h).
+enum nx_status kernel_light_syscall(uint64_t a0, uint64_t number);
 
 // Interrupts are pending (arch_interrupts_pending says which). The current thread's frame is full.
 struct thread *kernel_interrupt(void);

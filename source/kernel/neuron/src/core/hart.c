@@ -21,7 +21,13 @@
 
 #define IPI_REASONS (IPI_RESCHEDULE | IPI_STOP | IPI_LEAVE | IPI_QUIESCE)
 
-struct hart harts[NX_HARTS_MAX];
+#define HART(number)                                                                               \
+    {                                                                                              \
+        .bit = 1u << (number), .index = {(number)},                                                \
+        .direct_mask = 1ull << (number) | 1ull << ((number) + THREAD_DIRECT_SHIFT),                \
+    }
+// The numbers are there before the first lock is taken.
+struct hart harts[NX_HARTS_MAX] = {HART(0), HART(1), HART(2), HART(3)};
 
 static uint32_t state_of(const struct hart *hart)
 {
@@ -51,7 +57,6 @@ void hart_init_all(void)
 {
     for (uint32_t i = 0; i < hart_count(); i++) {
         struct hart *hart = &harts[i];
-        hart->index = (struct hart_index){i};
         hart->id = machine.harts[i].id;
         counter_set(&hart->tick_deadline, ARCH_TIMER_NEVER);
         run_queue_init(&hart->run_queue);

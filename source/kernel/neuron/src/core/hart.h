@@ -24,7 +24,6 @@
 #include "sched/timer.h"
 #include <stdatomic.h>
 
-struct address_space;
 struct object;
 struct process;
 struct thread;
@@ -47,25 +46,27 @@ struct hart_ipi_ledger { // requested == sent + coalesced, kept by the sender
 };
 
 struct hart {
-    struct arch_hart arch; // first: the trap entry finds its stacks here
+    struct arch_hart arch;  // first: the trap entry finds its stacks here
+    struct thread *current; // hart-local; NULL while idle
 
     // Constant after boot.
+    uint32_t bit;         // 1 << index
+    uint64_t direct_mask; // of a thread's placement word, to be switched to directly here
     struct hart_index index;
     struct hart_id id;
 
     _Atomic uint32_t state; // enum nx_hart_state
 
     // Hart-local.
-    struct thread *current; // NULL while idle
-    bool reschedule;        // run the scheduler before returning to user mode
-    bool slice_over;        // a tick passed: give way to an equal thread too
-    bool leaving;           // stop this hart at the next point where it owns no lock
+    bool reschedule; // run the scheduler before returning to user mode
+    bool slice_over; // a tick passed: give way to an equal thread too
+    bool leaving;    // stop this hart at the next point where it owns no lock
     struct hart_ipi_ledger ipi;
     _Atomic uint64_t ticks;
     _Atomic uint64_t idle_time;
     _Atomic uint64_t online_since;
     _Atomic uint64_t idle_since; // time counter when the present wfi began, 0: awake
-    _Atomic uint64_t switches;
+    _Atomic uint64_t switches;   // but for the direct ones of messages
     _Atomic uint64_t steals;
     _Atomic uint64_t interrupts;
     _Atomic uint64_t timer_interrupts;
@@ -80,9 +81,9 @@ struct hart {
     _Atomic uint32_t ipi_pending;
     _Atomic uint32_t adopt; // mask of stopped harts whose reclaim lists this hart takes over
 
-    // Active on this hart; NULL: the kernel's table only. The owner writes, others read
-    // (mm/address_space.h).
-    _Atomic(struct address_space *) space;
+    // It idles on the kernel's table, and forgets all translations before it runs a thread again.
+    // The owner writes, others read (mm/address_space.h).
+    _Atomic bool spaceless;
 
     // Grace periods (object/reclaim.h). The owner writes, others read.
     _Atomic uint64_t quiescent_passes;
@@ -121,7 +122,7 @@ static inline uint32_t hart_count(void)
 }
 static inline uint32_t hart_bit(const struct hart *hart)
 {
-    return 1u << hart->index.value;
+    return hart->bit;
 }
 
 // Changes a hart's state, and the masks with it: the hart itself, or whoever starts it.

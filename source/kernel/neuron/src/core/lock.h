@@ -31,7 +31,9 @@ enum lock_rank {
 };
 
 struct lock {
-    atomic_uint word;    // 0 free, else 1 + index of the hart that holds it
+    // 0: free. Else somebody holds it, and the bits are those of the holder and of harts that have
+    // tried since.
+    _Atomic uint64_t word;
     enum lock_rank rank; // constant after initialisation
 };
 

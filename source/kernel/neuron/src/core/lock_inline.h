@@ -7,14 +7,17 @@
 #include "core/lock.h"
 #include "lock_check.h"
 
-// Acquires the lock if it is free; false: somebody holds it, or the check by rank is the slow
-// path's business.
+// One attempt. A failed one leaves this hart's bit behind, which the holder's release clears.
+static inline bool lock_try(struct lock *lock, const struct hart *hart)
+{
+    // Acquire: pairs with the release below.
+    return atomic_fetch_or_explicit(&lock->word, hart->bit, memory_order_acquire) == 0;
+}
+
+// Acquires the lock if it is free.
 static inline bool lock_try_acquire_fast(struct lock *lock, const struct hart *hart)
 {
-    uint32_t expected = 0;
-    // Acquire: pairs with the release below and in lock_release.
-    if (!atomic_compare_exchange_strong_explicit(&lock->word, &expected, hart->index.value + 1,
-                                                 memory_order_acquire, memory_order_relaxed))
+    if (!lock_try(lock, hart))
         return false;
     lock_check_acquire(lock);
     return true;
@@ -23,7 +26,7 @@ static inline bool lock_try_acquire_fast(struct lock *lock, const struct hart *h
 static inline void lock_release_fast(struct lock *lock)
 {
     lock_check_release(lock);
-    atomic_store_explicit(&lock->word, 0, memory_order_release);
+    arch_store_release(&lock->word, 0);
 }
 
 #endif

@@ -73,18 +73,17 @@ static enum nx_status deliver_call(struct thread *caller, struct thread *receive
 // could not reach it while it was carried.
 static void settle_caller(struct thread *caller)
 {
-    uint64_t wait = atomic_load_explicit(&caller->wait, memory_order_relaxed);
-    uint64_t sequence = thread_sequence_of(wait);
     bool has_deadline = (caller->send_info & NX_INFO_DEADLINE) != 0;
-    atomic_store_explicit(&caller->wait,
-                          sequence << THREAD_SEQUENCE_SHIFT | (uint64_t)THREAD_AWAITING_REPLY,
-                          memory_order_seq_cst);
+    // Sequentially consistent: published before the deadline is looked at.
+    uint64_t wait = atomic_fetch_add_explicit(
+        &caller->wait, (uint64_t)THREAD_AWAITING_REPLY - (uint64_t)THREAD_RUNNABLE,
+        memory_order_seq_cst);
+    uint64_t sequence = thread_sequence_of(wait);
     bool expired =
         has_deadline && atomic_load_explicit(&caller->timer.hart, memory_order_seq_cst) == NULL;
     if (expired)
         (void)thread_cancel(caller, sequence, NX_ERR_TIMED_OUT);
-    if (atomic_load_explicit(&caller->pending, memory_order_seq_cst) != 0)
-        (void)thread_cancel(caller, sequence, NX_ERR_CANCELLED);
+    thread_recheck_kill(caller, wait);
 }
 
 // The current thread, with its message in its frame, calls: STATUS_SWITCHED, or an error.
@@ -101,10 +100,10 @@ static enum nx_status send_current(struct endpoint *endpoint, uint64_t deadline)
     if (receiver == NULL) {
         if (deadline != ARCH_TIMER_NEVER)
             timer_start(current, deadline);
-        thread_begin_wait(current, THREAD_CALLING, &endpoint->object);
+        uint64_t wait = thread_begin_wait(current, THREAD_CALLING, &endpoint->object);
         thread_queue_push_back(&endpoint->callers, current);
         lock_release(&endpoint->lock);
-        thread_recheck_kill(current);
+        thread_recheck_kill(current, wait);
         scheduler_run_next();
         return STATUS_SWITCHED;
     }
@@ -121,11 +120,9 @@ static enum nx_status send_current(struct endpoint *endpoint, uint64_t deadline)
     }
     if (deadline != ARCH_TIMER_NEVER)
         timer_start(current, deadline);
-    // The sequence that thread_begin_wait gives; set before anybody can end the wait.
-    receiver->caller_sequence =
-        thread_sequence_of(atomic_load_explicit(&current->wait, memory_order_relaxed)) + 1;
-    thread_begin_wait(current, THREAD_AWAITING_REPLY, NULL);
-    thread_recheck_kill(current);
+    uint64_t wait = thread_begin_wait(current, THREAD_AWAITING_REPLY, NULL);
+    receiver->caller_wait = wait & ~THREAD_KILLED;
+    thread_recheck_kill(current, wait);
     if (scheduler_may_run(receiver, hart_bit(hart)) && !scheduler_has_more_urgent(hart, receiver)) {
         timer_cancel(receiver);
         scheduler_switch_to(receiver);
@@ -166,6 +163,7 @@ void endpoint_send_fault(struct endpoint *endpoint, uint64_t badge)
 {
     struct thread *current = hart_self()->current;
     thread_set_faulted(current, true);
+    thread_forbid_direct(current);
     current->send_info = 0;
     current->send_badge = badge;
     if (send_current(endpoint, ARCH_TIMER_NEVER) != STATUS_SWITCHED) {
@@ -204,8 +202,8 @@ static enum nx_status receive_queued(struct endpoint *endpoint, struct thread *c
         scheduler_make_ready(caller);
         return NX_ERR_CANCELLED;
     }
-    current->caller_sequence =
-        thread_sequence_of(atomic_load_explicit(&caller->wait, memory_order_relaxed));
+    uint64_t wait = atomic_load_explicit(&caller->wait, memory_order_relaxed);
+    current->caller_wait = thread_wait_word(THREAD_AWAITING_REPLY, thread_sequence_of(wait));
     settle_caller(caller);
     return NX_OK;
 }
@@ -221,6 +219,10 @@ static enum nx_status receive_or_wait(struct endpoint *endpoint, uint64_t deadli
         lock_release(&endpoint->lock);
         return NX_OK;
     }
+    if (endpoint->receive_handles == 0) {
+        lock_release(&endpoint->lock);
+        return NX_ERR_PEER_CLOSED;
+    }
     struct thread *caller = thread_queue_pop_front(&endpoint->callers);
     if (caller != NULL)
         return receive_queued(endpoint, caller);
@@ -231,7 +233,7 @@ static enum nx_status receive_or_wait(struct endpoint *endpoint, uint64_t deadli
         }
         timer_start(current, deadline);
     }
-    thread_begin_wait(current, THREAD_RECEIVING, &endpoint->object);
+    uint64_t wait = thread_begin_wait(current, THREAD_RECEIVING, &endpoint->object);
     thread_queue_push_back(&endpoint->receivers, current);
     // Looked at again after the wait is published: a signaller sets bits before it looks at us.
     bool signalled = take_bound_bits(current);
@@ -244,7 +246,7 @@ static enum nx_status receive_or_wait(struct endpoint *endpoint, uint64_t deadli
         timer_cancel(current);
         return NX_OK;
     }
-    thread_recheck_kill(current);
+    thread_recheck_kill(current, wait);
     return STATUS_SWITCHED;
 }
 
@@ -255,7 +257,7 @@ static void drop_current_caller(struct thread *current)
         return;
     struct thread *caller = current->caller;
     current->caller = NULL;
-    reply_abandon(&caller->object, current->caller_sequence);
+    reply_abandon(&caller->object, thread_sequence_of(current->caller_wait));
     object_release(&caller->object);
 }
 
@@ -285,15 +287,15 @@ static void answer_fault(struct thread *caller, uint64_t word)
         process_kill(caller->process, NX_EXIT_FAULTED);
 }
 
-// Gives the answer to a caller that waits with `sequence`. On NX_OK it is owned by this function's
+// Gives the answer to a caller whose wait word is `wait`. On NX_OK it is owned by this function's
 // caller, which must make it ready. Errors: NX_ERR_PEER_CLOSED (it waits no more); those of
 // transfer_message, after which it still waits.
-static enum nx_status answer(struct thread *caller, uint64_t sequence, uint64_t info,
+static enum nx_status answer(struct thread *caller, uint64_t wait, uint64_t info,
                              const uint64_t words[6])
 {
     if (!transfer_info_is_valid(info))
         return NX_ERR_INVALID_ARGUMENT;
-    if (!thread_claim(caller, THREAD_AWAITING_REPLY, sequence))
+    if (!thread_claim(caller, wait, THREAD_RUNNABLE))
         return NX_ERR_PEER_CLOSED;
     if (thread_is_faulted(caller)) {
         answer_fault(caller, words[0]);
@@ -309,7 +311,8 @@ enum nx_status reply_through_handle(struct object *caller, uint64_t sequence, ui
                                     const uint64_t words[6])
 {
     struct thread *thread = CONTAINER_OF(caller, struct thread, object);
-    enum nx_status status = answer(thread, sequence, info, words);
+    enum nx_status status =
+        answer(thread, thread_wait_word(THREAD_AWAITING_REPLY, sequence), info, words);
     if (status == NX_OK)
         scheduler_make_ready(thread);
     return status;
@@ -323,7 +326,7 @@ static enum nx_status answer_current(uint64_t info, const uint64_t words[6], str
     *caller = NULL;
     if (target == NULL)
         return NX_ERR_BAD_STATE;
-    enum nx_status status = answer(target, current->caller_sequence, info, words);
+    enum nx_status status = answer(target, current->caller_wait, info, words);
     if (status != NX_OK && status != NX_ERR_PEER_CLOSED)
         return status;
     current->caller = NULL;
@@ -378,7 +381,7 @@ enum nx_status reply_save(nx_handle *handle)
         return NX_ERR_BAD_STATE;
     struct handle_value value = {
         .object = &current->caller->object,
-        .badge = current->caller_sequence,
+        .badge = thread_sequence_of(current->caller_wait),
         .rights = NX_RIGHT_CALL,
         .type = NX_OBJECT_REPLY,
     };
@@ -419,10 +422,16 @@ static bool fail_some(struct endpoint *endpoint, struct thread_queue *queue)
     return false;
 }
 
-// Whether callers wait whom nobody will receive from. The lock is held.
+static bool fail_some_of_both(struct endpoint *endpoint)
+{
+    return fail_some(endpoint, &endpoint->callers) && fail_some(endpoint, &endpoint->receivers);
+}
+
+// Whether threads wait that nobody has the right to serve any more. The lock is held.
 static bool is_deserted_locked(const struct endpoint *endpoint)
 {
-    return endpoint->receive_handles == 0 && endpoint->callers.first != NULL;
+    return endpoint->receive_handles == 0 &&
+           (endpoint->callers.first != NULL || endpoint->receivers.first != NULL);
 }
 
 void endpoint_receiver_removed(struct object *object)
@@ -432,7 +441,7 @@ void endpoint_receiver_removed(struct object *object)
     ASSERT(endpoint->receive_handles > 0);
     bool last = --endpoint->receive_handles == 0;
     lock_release(&endpoint->lock);
-    if (!last || fail_some(endpoint, &endpoint->callers))
+    if (!last || fail_some_of_both(endpoint))
         return;
     lock_acquire(&endpoint->lock);
     bool begin = is_deserted_locked(endpoint) && !endpoint->draining;
@@ -453,7 +462,7 @@ static enum destroy_result drain_step(struct endpoint *endpoint)
     endpoint->draining = more;
     lock_release(&endpoint->lock);
     if (more) {
-        (void)fail_some(endpoint, &endpoint->callers);
+        (void)fail_some_of_both(endpoint);
         return DESTROY_MORE;
     }
     object_release(&endpoint->object);

@@ -25,8 +25,10 @@ struct endpoint {
     struct lock lock;
     struct thread_queue callers;
     struct thread_queue receivers;
-    uint32_t receive_handles; // handles with NX_RIGHT_RECEIVE; 0: callers get NX_ERR_PEER_CLOSED
-    bool draining; // reclamation fails the callers that the last receiver left; it has a reference
+    // Handles with NX_RIGHT_RECEIVE. 0: callers and receivers get NX_ERR_PEER_CLOSED, and leave the
+    // queues if they were there.
+    uint32_t receive_handles;
+    bool draining; // reclamation fails those that the last receiver left; it has a reference
 };
 
 NX_MUST_CHECK enum nx_status endpoint_create(struct process *process, struct endpoint **endpoint);
@@ -55,7 +57,7 @@ void endpoint_send_fault(struct endpoint *endpoint, uint64_t badge);
 // Takes a queued thread out. The endpoint's lock is held.
 void endpoint_remove_waiter(struct endpoint *endpoint, struct thread *thread);
 
-// A handle with NX_RIGHT_RECEIVE came or went; the last one to go fails all queued callers, some at
+// A handle with NX_RIGHT_RECEIVE came or went; the last one to go fails all queued threads, some at
 // once and further ones in steps of reclamation, unless a receiver comes before. The handle table's
 // lock may be held by receiver_added, no lock by receiver_removed.
 void endpoint_receiver_added(struct object *object);

@@ -114,8 +114,8 @@ static enum nx_status sleep_until(uint64_t deadline)
         return NX_ERR_TIMED_OUT;
     if (deadline != ARCH_TIMER_NEVER)
         timer_start(current, deadline);
-    thread_begin_wait(current, THREAD_SLEEPING, NULL);
-    thread_recheck_kill(current);
+    uint64_t wait = thread_begin_wait(current, THREAD_SLEEPING, NULL);
+    thread_recheck_kill(current, wait);
     scheduler_run_next();
     return STATUS_SWITCHED;
 }
@@ -132,7 +132,7 @@ enum nx_status notification_wait(struct notification *notification, uint64_t dea
         lock_acquire(&notification->lock);
         if (deadline != ARCH_TIMER_NEVER)
             timer_start(current, deadline);
-        thread_begin_wait(current, THREAD_WAITING, &notification->object);
+        uint64_t wait = thread_begin_wait(current, THREAD_WAITING, &notification->object);
         thread_queue_push_back(&notification->waiters, current);
         // Looked at again after the wait is published.
         bits = notification_take_bits(notification);
@@ -142,7 +142,7 @@ enum nx_status notification_wait(struct notification *notification, uint64_t dea
         }
         lock_release(&notification->lock);
         if (bits == 0) {
-            thread_recheck_kill(current);
+            thread_recheck_kill(current, wait);
             scheduler_run_next();
             return STATUS_SWITCHED;
         }

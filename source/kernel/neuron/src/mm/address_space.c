@@ -74,39 +74,37 @@ bool address_space_destroy_some(struct address_space *space)
 // --- Translations that are gone
 // -------------------------------------------------------------------
 
-void address_space_refresh(struct address_space *space, struct hart *hart)
+void address_space_leave_idle(struct hart *hart)
 {
-    atomic_fetch_or_explicit(&space->fresh, hart_bit(hart), memory_order_seq_cst);
-    arch_tlb_flush(&space->arch, vaddr(0), NX_USER_END, 0);
+    // Full fence: announced before translations are forgotten. Pairs with the fence in flush.
+    atomic_store_explicit(&hart->spaceless, false, memory_order_seq_cst);
+    atomic_thread_fence(memory_order_seq_cst);
+    arch_tlb_flush_all_local();
 }
 
-// The online harts but this one that run in the space.
-static uint32_t running_harts(const struct address_space *space, uint32_t self)
+// Those of `mask` that do not idle.
+static uint32_t awake_harts(uint32_t mask)
 {
-    uint32_t running = 0;
+    uint32_t awake = 0;
     for (uint32_t i = 0; i < hart_count(); i++)
-        // Acquire: pairs with the release in address_space_activate.
-        if (atomic_load_explicit(&harts[i].space, memory_order_acquire) == space)
-            running |= 1u << i;
-    return running & ~self & hart_online_mask();
+        // Acquire: pairs with the release in idle_until_work.
+        if ((mask & 1u << i) != 0 &&
+            !atomic_load_explicit(&harts[i].spaceless, memory_order_acquire))
+            awake |= 1u << i;
+    return awake & hart_online_mask();
 }
 
-// Removes translations of a cleared range from this hart and those that run in the space, and has
-// all others do so when they enter it. The lock is held.
+// Removes translations of a cleared range from this hart and from those that have run in the space
+// and do not idle. The lock is held.
 static void flush(struct address_space *space, uint64_t start, uint64_t length)
 {
-    uint32_t self = hart_bit(hart_self());
-    uint32_t running = 0;
-    // Sequentially consistent, with a fence after it: the entries and the bits are cleared before
-    // the look at who runs. Pairs with the fence in address_space_activate.
-    uint32_t before = atomic_fetch_and_explicit(&space->fresh, self, memory_order_seq_cst);
-    if ((before & ~self) != 0) {
-        atomic_thread_fence(memory_order_seq_cst);
-        running = running_harts(space, self);
-    }
-    arch_tlb_flush(&space->arch, vaddr(start), length, running);
-    if (running != 0)
-        atomic_fetch_or_explicit(&space->fresh, running, memory_order_relaxed);
+    // Full fence: the entries are cleared before the look at who runs. Pairs with those in
+    // address_space_activate and address_space_leave_idle.
+    atomic_thread_fence(memory_order_seq_cst);
+    uint32_t others = atomic_load_explicit(&space->harts, memory_order_relaxed) & ~hart_self()->bit;
+    if (others != 0)
+        others = awake_harts(others);
+    arch_tlb_flush(&space->arch, vaddr(start), length, others);
 }
 
 // --- The sorted array

@@ -9,20 +9,19 @@
 // what was seen of a mapping is looked up again then.
 //
 // Unmapping clears entries, flushes, then forgets the record; frames belong to the memory object
-// and outlive the flush. Only harts that run in the space are flushed at once. One that has run in
-// it may keep translations, tagged with the ASID, and forgets them when it next enters. Bit h of
-// `fresh` says that hart h holds none that are gone:
+// and outlive the flush. `harts` remembers each hart that has run in the space, where entering
+// again is nothing but a write to satp (sched/thread.h: direct switches): its TLB may hold
+// translations, so it is flushed at once, unless it idles. A hart that idles forgets everything
+// before it runs a thread again:
 //
-//     hart h enters                             somebody unmaps, under the lock
-//     hart->space = space                       clear the entries
-//     full fence                                clear all bits of `fresh` but the own
-//     bit h of `fresh` clear?                   full fence
-//       set it, flush the ASID here             for each hart: runs in the space? flush it now
-//     write satp                                set the bits of those that were flushed
+//     hart h leaves the idle loop               somebody unmaps, under the lock
+//     spaceless = false                         clear the entries
+//     full fence                                full fence
+//     flush everything here                     for each of `harts`: not spaceless? flush it now
+//     write satp
 //
-// Either h sees its bit cleared, or the other sees h in the space: at least one flushes, before h
-// uses a translation (tests/model/lazy_flush.pml). A hart leaves by storing another hart->space
-// with release order, after its accesses.
+// Either the other sees h awake, or h's flush comes after the clearing
+// (tests/model/lazy_flush.pml).
 #ifndef NEURON_ADDRESS_SPACE_H
 #define NEURON_ADDRESS_SPACE_H
 
@@ -48,7 +47,7 @@ struct mapping {
 struct address_space {
     struct process *process; // constant
     struct arch_space arch;  // constant after creation; its tables are guarded by lock
-    _Atomic uint32_t fresh;  // mask of harts that hold no translation that is gone
+    _Atomic uint32_t harts;  // mask of harts that may hold translations
 
     struct lock lock;
     struct mapping **mappings; // one frame of pointers, sorted by start
@@ -92,22 +91,22 @@ NX_MUST_CHECK enum nx_status address_space_resolve_fault(struct address_space *s
                                                          enum arch_fault_kind kind,
                                                          uint64_t address);
 
-// This hart enters with its bit of `fresh` clear.
-void address_space_refresh(struct address_space *space, struct hart *hart);
+// This hart leaves the idle loop: forgets all translations.
+void address_space_leave_idle(struct hart *hart);
 
 // Makes the space current on this hart; NULL: the kernel's own table.
 static inline void address_space_activate(struct address_space *space, struct hart *hart)
 {
-    // Release: accesses in the space that is left come first. Pairs with the acquire in flush.
-    atomic_store_explicit(&hart->space, space, memory_order_release);
     if (space == NULL) {
         arch_space_activate(NULL);
         return;
     }
-    // Full fence: announced before the bit is read. Pairs with the fence in flush.
-    atomic_thread_fence(memory_order_seq_cst);
-    if ((atomic_load_explicit(&space->fresh, memory_order_relaxed) & hart_bit(hart)) == 0)
-        address_space_refresh(space, hart);
+    if (atomic_load_explicit(&hart->spaceless, memory_order_relaxed))
+        address_space_leave_idle(hart);
+    if ((atomic_load_explicit(&space->harts, memory_order_relaxed) & hart->bit) == 0)
+        // Sequentially consistent: remembered before this hart can walk the tables. Pairs with the
+        // fence in flush.
+        atomic_fetch_or_explicit(&space->harts, hart->bit, memory_order_seq_cst);
     arch_space_activate(&space->arch);
 }
 

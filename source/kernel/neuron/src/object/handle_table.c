@@ -14,8 +14,8 @@
 
 static uint64_t tag_make(uint64_t generation, enum nx_object_type type, uint32_t rights)
 {
-    return generation << HANDLE_TAG_GENERATION_SHIFT | (uint64_t)type << HANDLE_TAG_TYPE_SHIFT |
-           rights;
+    return generation << HANDLE_TAG_GENERATION_SHIFT | (uint64_t)rights << HANDLE_TAG_RIGHTS_SHIFT |
+           (uint64_t)type;
 }
 
 static uint64_t tag_generation(uint64_t tag)
@@ -25,7 +25,12 @@ static uint64_t tag_generation(uint64_t tag)
 
 static enum nx_object_type tag_type(uint64_t tag)
 {
-    return (enum nx_object_type)(tag >> HANDLE_TAG_TYPE_SHIFT & HANDLE_TAG_TYPE_MASK);
+    return (enum nx_object_type)(tag & HANDLE_TAG_TYPE_MASK);
+}
+
+static uint32_t tag_rights(uint64_t tag)
+{
+    return (uint32_t)(tag >> HANDLE_TAG_RIGHTS_SHIFT & HANDLE_TAG_RIGHTS_MASK);
 }
 
 void handle_table_init(struct handle_table *table)
@@ -55,7 +60,7 @@ enum nx_status handle_lookup_any(const struct handle_table *table, uint64_t hand
         return NX_ERR_BAD_HANDLE;
     value->object = atomic_load_explicit(&slot->object, memory_order_relaxed);
     value->badge = atomic_load_explicit(&slot->badge, memory_order_relaxed);
-    value->rights = (uint32_t)(tag & HANDLE_TAG_RIGHTS_MASK);
+    value->rights = tag_rights(tag);
     value->type = tag_type(tag);
     // The words are read before the tag is read again: a slot that changed meanwhile shows.
     atomic_thread_fence(memory_order_acquire);
@@ -150,7 +155,7 @@ static void slot_clear(struct handle_table *table, struct handle_slot *slot, uin
     uint64_t tag = atomic_load_explicit(&slot->tag, memory_order_relaxed);
     value->object = atomic_load_explicit(&slot->object, memory_order_relaxed);
     value->badge = atomic_load_explicit(&slot->badge, memory_order_relaxed);
-    value->rights = (uint32_t)(tag & HANDLE_TAG_RIGHTS_MASK);
+    value->rights = tag_rights(tag);
     value->type = tag_type(tag);
     uint64_t generation = (tag_generation(tag) + 1) % HANDLE_GENERATIONS;
     if (generation == 0)

@@ -19,14 +19,15 @@
 #define HANDLE_CHUNK_SLOTS 128u
 #define HANDLE_CHUNKS      (NX_HANDLES_MAX / HANDLE_CHUNK_SLOTS)
 
-// The tag's fields. Type 0: the slot is free.
+// The tag's fields. Type 0: the slot is free. Type and first rights together are in reach of an
+// immediate operand.
+#define HANDLE_TAG_TYPE_MASK        0xfull
+#define HANDLE_TAG_RIGHTS_SHIFT     4
 #define HANDLE_TAG_RIGHTS_MASK      0xffffull
-#define HANDLE_TAG_TYPE_SHIFT       16
-#define HANDLE_TAG_TYPE_MASK        0xffull
 #define HANDLE_TAG_GENERATION_SHIFT 32
 
 struct handle_slot {
-    _Atomic uint64_t tag; // generation << 32 | type << 16 | rights; type 0: free
+    _Atomic uint64_t tag; // generation << 32 | rights << 4 | type; type 0: free
     _Atomic(struct object *) object;
     _Atomic uint64_t badge;
     uint32_t next_free; // index + 1, 0: none; guarded by the table's lock
@@ -70,19 +71,21 @@ static inline bool handle_lookup_fast(const struct handle_table *table, uint64_t
                                       enum nx_object_type type, uint32_t right,
                                       struct handle_value *value)
 {
-    uint32_t index = (uint32_t)handle & ((1u << HANDLE_INDEX_BITS) - 1);
+    uint64_t index = handle & ((1u << HANDLE_INDEX_BITS) - 1);
     const struct handle_slot *chunk =
-        atomic_load_explicit(&table->chunks[index / HANDLE_CHUNK_SLOTS], memory_order_acquire);
+        atomic_load_explicit(&table->chunks[index / HANDLE_CHUNK_SLOTS], memory_order_relaxed);
     if (chunk == NULL)
         return false;
+    // The address dependency orders the load of the tag behind that of the chunk (RVWMO rule 9).
     const struct handle_slot *slot = &chunk[index % HANDLE_CHUNK_SLOTS];
     uint64_t tag = atomic_load_explicit(&slot->tag, memory_order_acquire);
     value->object = atomic_load_explicit(&slot->object, memory_order_relaxed);
     value->badge = atomic_load_explicit(&slot->badge, memory_order_relaxed);
     atomic_thread_fence(memory_order_acquire);
     return tag >> HANDLE_TAG_GENERATION_SHIFT == handle >> HANDLE_INDEX_BITS &&
-           (tag >> HANDLE_TAG_TYPE_SHIFT & HANDLE_TAG_TYPE_MASK) == (uint64_t)type &&
-           (tag & right) != 0 && atomic_load_explicit(&slot->tag, memory_order_relaxed) == tag;
+           (tag & (HANDLE_TAG_TYPE_MASK | right << HANDLE_TAG_RIGHTS_SHIFT)) ==
+               ((uint64_t)type | right << HANDLE_TAG_RIGHTS_SHIFT) &&
+           atomic_load_explicit(&slot->tag, memory_order_relaxed) == tag;
 }
 
 // Puts a value into a free slot of `process`'s table and takes a new reference on its object.

@@ -95,11 +95,6 @@ void object_release(struct object *object)
         reclaim_retire(object);
 }
 
-void object_retire(struct object *object)
-{
-    reclaim_retire(object);
-}
-
 bool object_destroy_step(struct object *object)
 {
     ASSERT(object->type < NX_OBJECT_TYPES && destroy_steps[object->type] != NULL);

@@ -46,13 +46,10 @@ static inline void object_acquire_fast(struct object *object)
     atomic_fetch_add_explicit(&object->references, 1, memory_order_relaxed);
 }
 
-void object_retire(struct object *object);
-
-static inline void object_release_fast(struct object *object)
+// Drops a reference that is known not to be the last.
+static inline void object_release_shared(struct object *object)
 {
-    // Release: everything done through this reference is visible to whoever destroys the object.
-    if (atomic_fetch_sub_explicit(&object->references, 1, memory_order_acq_rel) == 1)
-        object_retire(object);
+    atomic_fetch_sub_explicit(&object->references, 1, memory_order_relaxed);
 }
 
 // Takes a reference unless the object is already retired: for pointers from a lookup.

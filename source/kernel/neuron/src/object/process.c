@@ -137,7 +137,7 @@ static void kill_some(struct process *process)
     for (uint32_t i = 0; i < KILL_STEP; i++) {
         lock_acquire(&process->lock);
         struct thread *thread = process->threads;
-        while (thread != NULL && atomic_load_explicit(&thread->pending, memory_order_relaxed) != 0)
+        while (thread != NULL && thread_is_killed(thread))
             thread = thread->next_in_process;
         // A listed thread has a reference; this one lets it leave the list.
         if (thread != NULL)

@@ -44,12 +44,13 @@ void reclaim_nudge(void);
 // Around the idle loop's wfi.
 void reclaim_rest_begin(struct hart *hart);
 void reclaim_rest_end(struct hart *hart);
-// Where the kernel is left for user mode.
+// Where the kernel is left for user mode, but for the direct switches of ipc/fastpath.c: a pass
+// that is not counted only delays, and whoever waits for one interrupts this hart.
 static inline void reclaim_pass(struct hart *hart)
 {
     uint64_t passes = atomic_load_explicit(&hart->quiescent_passes, memory_order_relaxed);
     // Release: the hart's uses of what it found come before. Pairs with lagging_harts.
-    atomic_store_explicit(&hart->quiescent_passes, passes + 1, memory_order_release);
+    arch_store_release(&hart->quiescent_passes, passes + 1);
 }
 
 uint64_t reclaim_retired_count(void);

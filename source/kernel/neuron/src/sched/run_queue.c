@@ -84,7 +84,7 @@ static uint32_t steal_class_locked(struct run_queue *victim, uint32_t class, uin
     struct thread *thread = victim->ready[class].first;
     while (thread != NULL && count < maximum) {
         struct thread *next = thread->link.next;
-        if ((atomic_load_explicit(&thread->affinity, memory_order_relaxed) & thief_bit) != 0) {
+        if ((thread_affinity(thread) & thief_bit) != 0) {
             take_locked(victim, thread, class);
             thread_queue_push_back(taken, thread);
             count++;

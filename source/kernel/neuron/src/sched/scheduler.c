@@ -29,7 +29,7 @@ static uint8_t class_of(const struct thread *thread)
 
 bool scheduler_may_run(const struct thread *thread, uint32_t hart_bit)
 {
-    uint32_t affinity = atomic_load_explicit(&thread->affinity, memory_order_relaxed);
+    uint32_t affinity = thread_affinity(thread);
     return (affinity & hart_bit) != 0 || (affinity & hart_online_mask()) == 0;
 }
 
@@ -210,6 +210,8 @@ static struct thread *idle_until_work(struct hart *hart)
     hart->current = NULL;
     // The hart must not keep a dying process's table in use while it sleeps.
     address_space_activate(NULL, hart);
+    // Release: what this hart did in the space comes before.
+    atomic_store_explicit(&hart->spaceless, true, memory_order_release);
     arch_thread_switch(NULL, NULL);
     while (thread == NULL) {
         reclaim_pass(hart);

@@ -31,21 +31,46 @@ void scheduler_make_ready(struct thread *thread);
 // has already given away (it waits, is queued or dead).
 void scheduler_switch_to(struct thread *next);
 
+// Whether this hart may switch to the waiting `thread` by nothing but its registers
+// (sched/thread.h).
+static inline bool scheduler_may_switch_directly(const struct hart *hart,
+                                                 const struct thread *thread)
+{
+    uint64_t placement = atomic_load_explicit(&thread->placement, memory_order_relaxed);
+    return (placement & hart->direct_mask) == hart->direct_mask;
+}
+
+// From now on `thread`, which was dispatched here, can be switched to directly.
+static inline void scheduler_make_direct(struct hart *hart, struct thread *thread)
+{
+    uint64_t placement = atomic_load_explicit(&thread->placement, memory_order_relaxed);
+    uint64_t direct = (uint32_t)placement | (uint64_t)hart->bit << THREAD_DIRECT_SHIFT;
+    if (placement == direct || !arch_thread_make_direct(thread, &thread->process->space.arch))
+        return;
+    // Fails when the affinity is changed just now: then the next dispatch does it.
+    (void)atomic_compare_exchange_strong_explicit(&thread->placement, &placement, direct,
+                                                  memory_order_relaxed, memory_order_relaxed);
+}
+
+// What a direct switch leaves of a dispatch.
+static inline void scheduler_dispatch_directly(struct hart *hart, struct thread *next)
+{
+    hart->current = next;
+    arch_store_relaxed(&hart->running_class,
+                       atomic_load_explicit(&next->class, memory_order_relaxed));
+}
+
 // The switch itself: `next` is RUNNING and owned by this hart; `previous` ran last, or NULL for
 // "any".
 static inline void scheduler_dispatch(struct hart *hart, struct thread *previous,
                                       struct thread *next)
 {
-    struct address_space *space = &next->process->space;
-    atomic_store_explicit(&next->home, hart->index.value, memory_order_relaxed);
-    hart->current = next;
+    arch_store_relaxed(&next->home, hart->index.value);
     counter_add(&hart->switches, 1);
-    atomic_store_explicit(&hart->running_class,
-                          atomic_load_explicit(&next->class, memory_order_relaxed),
-                          memory_order_relaxed);
-    if (atomic_load_explicit(&hart->space, memory_order_relaxed) != space)
-        address_space_activate(space, hart);
+    scheduler_dispatch_directly(hart, next);
+    address_space_activate(&next->process->space, hart);
     arch_thread_switch(previous, next);
+    scheduler_make_direct(hart, next);
 }
 
 // Chooses and switches to the next thread after the current one was given away; idles until there

@@ -17,21 +17,7 @@ static _Atomic uint64_t next_thread_id = 1;
 void thread_set_state(struct thread *thread, enum thread_state state)
 {
     uint64_t wait = atomic_load_explicit(&thread->wait, memory_order_relaxed);
-    atomic_store_explicit(&thread->wait, (wait & ~THREAD_STATE_MASK) | (uint64_t)state,
-                          memory_order_relaxed);
-}
-
-void thread_begin_wait(struct thread *thread, enum thread_state state, struct object *object)
-{
-    (void)thread_begin_wait_fast(thread, state, object);
-}
-
-void thread_recheck_kill(struct thread *thread)
-{
-    if (atomic_load_explicit(&thread->pending, memory_order_seq_cst) == 0)
-        return;
-    uint64_t wait = atomic_load_explicit(&thread->wait, memory_order_relaxed);
-    (void)thread_cancel(thread, thread_sequence_of(wait), NX_ERR_CANCELLED);
+    (void)thread_change_state(thread, thread_state_of(wait), state);
 }
 
 // Owner only.
@@ -45,7 +31,7 @@ static void set_beginning(struct thread *thread, const struct thread_beginning *
     uint32_t affinity = beginning->affinity != 0 ? beginning->affinity : (1u << NX_HARTS_MAX) - 1;
     thread->id = atomic_fetch_add_explicit(&next_thread_id, 1, memory_order_relaxed);
     atomic_store_explicit(&thread->home, hart_self()->index.value, memory_order_relaxed);
-    atomic_store_explicit(&thread->affinity, affinity, memory_order_relaxed);
+    atomic_store_explicit(&thread->placement, affinity, memory_order_relaxed);
     atomic_store_explicit(&thread->class, class, memory_order_relaxed);
     arch_thread_forget_fpu(thread);
     arch_thread_init(thread, beginning->entry, beginning->stack, beginning->argument,
@@ -110,9 +96,11 @@ enum nx_status thread_restart(struct thread *thread, const struct thread_beginni
     if (status == NX_OK) {
         thread_set_faulted(thread, false);
         set_beginning(thread, beginning);
-        // A kill meant its former life, or comes after this.
-        atomic_store_explicit(&thread->pending, 0, memory_order_relaxed);
-        thread_set_state(thread, THREAD_RUNNABLE);
+        // A kill meant its former life, or comes after this. The sequence goes on: reply rights of
+        // that life may still be about.
+        atomic_store_explicit(&thread->wait,
+                              thread_wait_word(THREAD_RUNNABLE, thread_sequence_of(wait) + 1),
+                              memory_order_relaxed);
     }
     lock_release(&process->lock);
     if (status == NX_OK)
@@ -124,10 +112,13 @@ enum nx_status thread_restart(struct thread *thread, const struct thread_beginni
 
 enum nx_status thread_start(struct thread *thread)
 {
-    uint64_t expected = THREAD_NEW;
-    if (!atomic_compare_exchange_strong_explicit(&thread->wait, &expected, THREAD_RUNNABLE,
-                                                 memory_order_acquire, memory_order_relaxed))
-        return NX_ERR_BAD_STATE;
+    uint64_t wait = atomic_load_explicit(&thread->wait, memory_order_relaxed);
+    do {
+        if (thread_state_of(wait) != THREAD_NEW)
+            return NX_ERR_BAD_STATE;
+    } while (!atomic_compare_exchange_weak_explicit(&thread->wait, &wait,
+                                                    wait + (uint64_t)THREAD_RUNNABLE,
+                                                    memory_order_acquire, memory_order_relaxed));
     scheduler_make_ready(thread);
     return NX_OK;
 }
@@ -173,7 +164,7 @@ bool thread_cancel(struct thread *thread, uint64_t sequence, enum nx_status stat
             break;
         case THREAD_AWAITING_REPLY:
         case THREAD_SLEEPING:
-            taken = thread_claim(thread, thread_state_of(wait), sequence);
+            taken = thread_claim(thread, wait, THREAD_RUNNABLE);
             break;
         default:
             return false;
@@ -184,7 +175,7 @@ bool thread_cancel(struct thread *thread, uint64_t sequence, enum nx_status stat
     if (thread_is_faulted(thread)) {
         thread_set_faulted(thread, false);
         // A fault that nobody will answer any more, unless the process is being killed already.
-        if (atomic_load_explicit(&thread->pending, memory_order_relaxed) == 0)
+        if (!thread_is_killed(thread))
             process_kill(thread->process, NX_EXIT_FAULTED);
     } else {
         arch_set_status(thread, status);
@@ -196,13 +187,12 @@ bool thread_cancel(struct thread *thread, uint64_t sequence, enum nx_status stat
 
 void thread_kill(struct thread *thread)
 {
-    // Sequentially consistent: set before the state is read. Pairs with thread_begin_wait.
     // A thread of a low class must not keep its process from dying: it ends at the process's
     // highest.
     atomic_store_explicit(&thread->class, (uint8_t)thread->process->highest_class,
                           memory_order_relaxed);
-    atomic_fetch_or_explicit(&thread->pending, THREAD_PENDING_KILL, memory_order_seq_cst);
-    uint64_t wait = atomic_load_explicit(&thread->wait, memory_order_seq_cst);
+    // Sequentially consistent: in one order with thread_begin_wait, on the same word.
+    uint64_t wait = atomic_fetch_or_explicit(&thread->wait, THREAD_KILLED, memory_order_seq_cst);
     if (thread_state_of(wait) == THREAD_NEW) {
         // Nobody else may ever start it: run it once, so that it ends in its own context.
         if (thread_start(thread) == NX_OK)
@@ -220,7 +210,7 @@ void thread_end_current(void)
     struct hart *hart = hart_self();
     struct thread *thread = hart->current;
     if (thread->caller != NULL) {
-        reply_abandon(&thread->caller->object, thread->caller_sequence);
+        reply_abandon(&thread->caller->object, thread_sequence_of(thread->caller_wait));
         object_release(&thread->caller->object);
         thread->caller = NULL;
     }

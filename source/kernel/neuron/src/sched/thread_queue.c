@@ -4,17 +4,6 @@
 
 #include "sched/thread.h"
 
-void thread_queue_push_back(struct thread_queue *queue, struct thread *thread)
-{
-    thread->link.next = NULL;
-    thread->link.previous = queue->last;
-    if (queue->last != NULL)
-        queue->last->link.next = thread;
-    else
-        queue->first = thread;
-    queue->last = thread;
-}
-
 void thread_queue_push_front(struct thread_queue *queue, struct thread *thread)
 {
     thread->link.previous = NULL;
@@ -24,14 +13,6 @@ void thread_queue_push_front(struct thread_queue *queue, struct thread *thread)
     else
         queue->last = thread;
     queue->first = thread;
-}
-
-struct thread *thread_queue_pop_front(struct thread_queue *queue)
-{
-    struct thread *thread = queue->first;
-    if (thread != NULL)
-        thread_queue_remove(queue, thread);
-    return thread;
 }
 
 void thread_queue_remove(struct thread_queue *queue, struct thread *thread)
@@ -44,5 +25,4 @@ void thread_queue_remove(struct thread_queue *queue, struct thread *thread)
         thread->link.next->link.previous = thread->link.previous;
     else
         queue->last = thread->link.previous;
-    thread->link = (struct thread_link){0};
 }

@@ -23,9 +23,7 @@ static inline bool thread_queue_is_empty(const struct thread_queue *queue)
     return queue->first == NULL;
 }
 
-void thread_queue_push_back(struct thread_queue *queue, struct thread *thread);
 void thread_queue_push_front(struct thread_queue *queue, struct thread *thread);
-struct thread *thread_queue_pop_front(struct thread_queue *queue);
 void thread_queue_remove(struct thread_queue *queue, struct thread *thread);
 
 #endif

@@ -127,6 +127,7 @@ void timer_start(struct thread *thread, uint64_t deadline)
     struct hart *hart = hart_self();
     struct timer_node *node = &thread->timer;
     ASSERT(node_hart(node) == NULL);
+    thread_forbid_direct(thread);
     node->deadline = deadline;
     thread->timer_sequence =
         thread_sequence_of(atomic_load_explicit(&thread->wait, memory_order_relaxed)) + 1;

@@ -4,7 +4,6 @@
 #include "arch_inline.h"
 #include "core/entry.h"
 #include "core/hart.h"
-#include "ipc/fastpath.h"
 #include "object/process.h"
 #include "sched/thread.h"
 #include "syscall/syscall.h"
@@ -62,8 +61,8 @@ static const syscall_handler handlers[NX_SYSCALL_COUNT] = {
     [NX_SYS_THREAD_RESTART] = sys_thread_restart,
 };
 
-struct thread *syscall_slow(uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4,
-                            uint64_t a5, uint64_t a6, uint64_t a7)
+struct thread *kernel_syscall(uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4,
+                              uint64_t a5, uint64_t a6, uint64_t a7)
 {
     struct hart *hart = hart_self();
     struct thread *current = hart->current;
@@ -77,16 +76,12 @@ struct thread *syscall_slow(uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, 
     return kernel_leave(hart);
 }
 
-struct thread *kernel_syscall(uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4,
-                              uint64_t a5, uint64_t a6, uint64_t a7)
+enum nx_status kernel_light_syscall(uint64_t a0, uint64_t number)
 {
-    // A message of register words only has an empty info word. All three calls pass the registers
-    // on as they are.
-    if (a7 == NX_SYS_CALL)
-        return fastpath_call(a0, a1, a2, a3, a4, a5, a6);
-    if (a7 == NX_SYS_REPLY_RECEIVE)
-        return fastpath_reply_receive(a0, a1, a2, a3, a4, a5, a6);
-    return syscall_slow(a0, a1, a2, a3, a4, a5, a6, a7);
+    if (number == NX_SYS_NULL)
+        return NX_OK;
+    const uint64_t arguments[SYSCALL_ARGUMENTS] = {a0};
+    return sys_interrupt_ack(hart_self()->current, arguments);
 }
 
 enum nx_status syscall_process(struct thread *current, uint64_t handle, uint32_t rights,

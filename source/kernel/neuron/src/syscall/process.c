@@ -188,7 +188,7 @@ enum nx_status sys_thread_exit(struct thread *current, const uint64_t *arguments
 {
     (void)arguments;
     // kernel_leave ends this thread.
-    atomic_fetch_or_explicit(&current->pending, THREAD_PENDING_KILL, memory_order_relaxed);
+    atomic_fetch_or_explicit(&current->wait, THREAD_KILLED, memory_order_relaxed);
     return NX_OK;
 }
 
@@ -205,7 +205,8 @@ static enum nx_status set_affinity(struct thread *current, struct thread *thread
 {
     if (!is_affinity(mask))
         return NX_ERR_INVALID_ARGUMENT;
-    atomic_store_explicit(&thread->affinity, (uint32_t)mask, memory_order_relaxed);
+    // `direct` goes with the old mask; the next dispatch sets it anew.
+    atomic_store_explicit(&thread->placement, (uint32_t)mask, memory_order_relaxed);
     recheck(current, thread);
     return NX_OK;
 }
@@ -246,8 +247,7 @@ enum nx_status sys_thread_yield(struct thread *current, const uint64_t *argument
         if (arguments[0] >= hart_count())
             return NX_ERR_OUT_OF_RANGE;
         target = &harts[arguments[0]];
-        uint32_t affinity = atomic_load_explicit(&current->affinity, memory_order_relaxed);
-        if ((affinity & hart_bit(target)) == 0)
+        if ((thread_affinity(current) & hart_bit(target)) == 0)
             return NX_ERR_ACCESS_DENIED;
         if ((hart_online_mask() & hart_bit(target)) == 0)
             return NX_ERR_BAD_STATE;

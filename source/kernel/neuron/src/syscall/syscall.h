@@ -19,10 +19,6 @@ struct thread;
 
 typedef enum nx_status (*syscall_handler)(struct thread *current, const uint64_t *arguments);
 
-// Any system call, by the table: what kernel_syscall and the fast paths fall to.
-struct thread *syscall_slow(uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4,
-                            uint64_t a5, uint64_t a6, uint64_t a7);
-
 // The process that a call means: a handle with `rights`, or 0 for the caller's own.
 NX_MUST_CHECK enum nx_status syscall_process(struct thread *current, uint64_t handle,
                                              uint32_t rights, struct process **process);

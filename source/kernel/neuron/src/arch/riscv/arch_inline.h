@@ -57,6 +57,29 @@ static inline void arch_ipi_clear(void)
     __asm__ volatile("fence iorw, iorw" ::: "memory");
 }
 
+// gcc 12 makes an atomic exchange of an atomic store; an aligned word is stored in one piece
+// anyway (RVWMO, A.3).
+#define arch_store_relaxed(object, value)                                                          \
+    (*(volatile __typeof__(atomic_load_explicit((object), memory_order_relaxed)) *)(object) =      \
+         (value))
+#define arch_store_release(object, value)                                                          \
+    do {                                                                                           \
+        atomic_thread_fence(memory_order_release);                                                 \
+        arch_store_relaxed((object), (value));                                                     \
+    } while (0)
+
+// gcc 12 puts a fence before a sequentially consistent addition, which needs none (RVWMO, A.6).
+static inline uint64_t arch_fetch_add_ordered(_Atomic uint64_t *word, uint64_t amount)
+{
+    uint64_t before;
+
+    __asm__ volatile("amoadd.d.aqrl %0, %1, (%2)"
+                     : "=r"(before)
+                     : "r"(amount), "r"(word)
+                     : "memory");
+    return before;
+}
+
 // --- Address spaces ------------------------------------------------------------------------------
 
 static inline void *arch_direct_map(paddr_t address)
@@ -147,7 +170,47 @@ static inline void arch_set_pc(struct thread *thread, uint64_t pc)
     arch_thread_of(thread)->frame.x[FRAME_PC] = pc;
 }
 
-void arch_fpu_switch(struct thread *next);
+// The registers a1..a6 hold the words of a message while ipc/fastpath.c runs, whose code is
+// compiled not to touch them.
+static inline void arch_keep_message(struct thread *next, uint64_t badge)
+{
+    uint64_t *x = arch_thread_of(next)->frame.x;
+
+    __asm__ volatile("sd a1, 0(%0)\n\tsd a2, 8(%0)\n\tsd a3, 16(%0)\n\t"
+                     "sd a4, 24(%0)\n\tsd a5, 32(%0)\n\tsd a6, 40(%0)"
+                     :
+                     : "r"(&x[FRAME_A1])
+                     : "memory");
+    x[FRAME_A0] = NX_OK;
+    x[FRAME_A7] = 0;
+    x[FRAME_T0] = badge;
+}
+
+static inline void arch_leave_with_message(struct thread *next, uint64_t badge)
+{
+    register struct thread *a0 __asm__("a0") = next;
+    register uint64_t t0 __asm__("t0") = badge;
+
+    __asm__ volatile("j arch_resume_with_message" : : "r"(a0), "r"(t0) : "memory");
+    __builtin_unreachable();
+}
+
+// To the end of a fast path that has kept its message in a frame.
+static inline void arch_leave(struct thread *next)
+{
+    register struct thread *a0 __asm__("a0") = next;
+
+    __asm__ volatile("j arch_resume_frame" : : "r"(a0) : "memory");
+    __builtin_unreachable();
+}
+
+// Whether switching to the thread on this hart takes nothing but its registers from now on, as far
+// as the architecture is concerned.
+static inline bool arch_thread_make_direct(struct thread *thread, const struct arch_space *space)
+{
+    arch_thread_of(thread)->satp = space->satp;
+    return space->asid != 0;
+}
 
 // Must be called whenever the thread that the kernel will return is not certain to be the one that
 // trapped, or may have run elsewhere meanwhile (also idle and back to the same thread): a return
@@ -161,12 +224,8 @@ static inline void arch_thread_switch(struct thread *previous, struct thread *ne
 
     (void)previous;
     arch->switched = 1;
-    if (next == NULL) {
-        return;
-    }
-    arch_thread_of(next)->hart = self;
-    if ((arch_thread_of(next)->fpu_enabled | arch->fpu_on) != 0) {
-        arch_fpu_switch(next);
+    if (next != NULL) {
+        arch_thread_of(next)->hart = self;
     }
 }
 

@@ -19,16 +19,15 @@ struct trap_frame {
     uint64_t full; // 1: every register is valid. 0 whenever the thread executes in user mode
 };
 
-#define ARCH_FPU_HART_NONE UINT32_MAX
-
 // First member of struct thread. Owned by whoever owns the thread.
 struct arch_thread {
     struct trap_frame frame;
-    struct hart *hart;    // where it runs or last ran: what a trap takes as its hart
-    uint64_t fpu[32];     // f0..f31; up to date whenever the kernel runs
-    uint64_t fcsr;        // likewise
-    uint32_t fpu_enabled; // 1: the thread has used the FPU, sstatus.FS is not Off while it runs
-    uint32_t fpu_hart;    // index of the hart whose registers equal fpu[], or ARCH_FPU_HART_NONE
+    struct hart *hart;     // where it runs or last ran: what a trap takes as its hart
+    uint64_t fpu[32];      // f0..f31; up to date whenever the kernel runs
+    uint64_t fcsr;         // likewise
+    uint64_t satp;         // of its space, for direct switches: set by arch_thread_make_direct
+    struct hart *fpu_hart; // whose registers equal fpu[], if it still holds this thread's; or NULL
+    uint32_t fpu_enabled;  // 1: the thread has used the FPU, sstatus.FS is not Off while it runs
 };
 
 // Registers of a trap taken in kernel mode: in the hart's own memory, because no stack can be
@@ -48,7 +47,6 @@ struct arch_hart {
     uint64_t trap_depth;    // traps taken in kernel mode: more than one is a fault in the report
     struct trap_report trap;
     uint64_t stack_bottom;
-    uint32_t fpu_on;          // 1: sstatus.FS is not Off
     struct thread *fpu_owner; // whose registers the FPU last loaded; compare fpu_hart before trust
     bool sstc;                // its timer is stimecmp, not the firmware's
 };

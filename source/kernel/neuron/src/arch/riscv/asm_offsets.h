@@ -43,10 +43,13 @@
 #define FRAME_SLOTS 32
 
 // struct arch_thread
-#define THREAD_FULL 256
-#define THREAD_HART 264
-#define THREAD_FPU  272
-#define THREAD_FCSR 528
+#define THREAD_FULL        256
+#define THREAD_HART        264
+#define THREAD_FPU         272
+#define THREAD_FCSR        528
+#define THREAD_SATP        536
+#define THREAD_FPU_HART    544
+#define THREAD_FPU_ENABLED 552
 
 // struct arch_hart
 #define HART_STACK_TOP     0
@@ -57,6 +60,14 @@
 #define TRAP_CAUSE         256
 #define TRAP_VALUE         264
 #define TRAP_STATUS        272
+#define HART_FPU_OWNER     320
+#define HART_CURRENT       336 // of struct hart itself
+
+// System calls that the trap entry knows
+#define ARCH_SYS_CALL          1
+#define ARCH_SYS_REPLY_RECEIVE 4
+#define ARCH_SYS_NULL          0
+#define ARCH_SYS_INTERRUPT_ACK 34
 
 // struct arch_boot_slot
 #define SLOT_HART_ID 0

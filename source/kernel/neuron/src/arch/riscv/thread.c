@@ -2,9 +2,10 @@
 // User threads: first registers, system calls that run again, faults, and who owns the FPU.
 //
 // FPU life of a thread: off; its first FPU instruction faults and arch_fpu_enable turns it on for
-// good. A trap that finds the registers dirty saves them (trap.S), so that the memory image is up
-// to date before anyone else can see the thread. A switch loads them unless this hart still holds
-// them.
+// good. A trap saves dirty registers before anyone else can see the thread, and turns the FPU off:
+// the kernel runs without. On the way back to a thread that uses it, it goes on again, and
+// registers are loaded unless this hart still holds them (fpu.S). A light system call leaves all
+// that alone.
 #include "arch_inline.h"
 #include "core/hart.h"
 #include "fpu.h"
@@ -26,7 +27,6 @@ void arch_thread_init(struct thread *thread, vaddr_t entry, uint64_t stack, uint
     arch->frame.x[FRAME_TP] = thread_pointer;
     arch->frame.x[FRAME_A0] = argument;
     arch->frame.full = 1;
-    arch->fpu_hart = ARCH_FPU_HART_NONE;
 }
 
 #define ECALL_SIZE 4
@@ -43,51 +43,23 @@ void arch_restart_syscall(struct thread *thread, const uint64_t arguments[8])
 
 // --- FPU -----------------------------------------------------------------------------------------
 
-static void fpu_set_state(struct hart *self, uint64_t fs)
-{
-    csr_clear(sstatus, SSTATUS_FS);
-    csr_set(sstatus, fs);
-    self->arch.fpu_on = fs != 0 ? 1 : 0;
-}
-
 void fpu_hart_online(void)
 {
     struct hart *self = arch_hart_self();
 
-    fpu_set_state(self, 0);
+    csr_clear(sstatus, SSTATUS_FS);
     self->arch.fpu_owner = NULL;
-}
-
-void arch_fpu_switch(struct thread *next)
-{
-    struct arch_thread *arch = arch_thread_of(next);
-    struct hart *self = arch_hart_self();
-
-    if (arch->fpu_enabled == 0) {
-        fpu_set_state(self, 0);
-        return;
-    }
-    // The owner alone proves nothing: the thread may have run elsewhere since, or be a new one at
-    // the same address.
-    if (self->arch.fpu_owner != next || arch->fpu_hart != self->index.value) {
-        fpu_set_state(self, SSTATUS_FS_DIRTY);
-        arch_fpu_load(arch);
-        self->arch.fpu_owner = next;
-        arch->fpu_hart = self->index.value;
-    }
-    fpu_set_state(self, SSTATUS_FS_CLEAN);
 }
 
 void arch_fpu_enable(struct thread *thread)
 {
     arch_thread_of(thread)->fpu_enabled = 1;
-    arch_thread_of(thread)->fpu_hart = ARCH_FPU_HART_NONE;
-    arch_fpu_switch(thread);
+    arch_thread_of(thread)->fpu_hart = NULL;
 }
 
 void arch_thread_forget_fpu(struct thread *thread)
 {
-    arch_thread_of(thread)->fpu_hart = ARCH_FPU_HART_NONE;
+    arch_thread_of(thread)->fpu_hart = NULL;
 }
 
 // --- Faults --------------------------------------------------------------------------------------

@@ -9,9 +9,10 @@
 
 #include "asm_offsets.h"
 
+#define ECALL_SIZE     4
 #define ECALL_USER     8
 #define SSTATUS_SPP    0x100
-#define SSTATUS_FS_LOW 0x2000
+#define SSTATUS_FS_TO_SIGN 49 // brings the upper bit of FS, set when it is Clean or Dirty, into the sign
 
 .macro SAVE reg, slot
 	sd	\reg, (\slot * 8)(tp)
@@ -54,6 +55,17 @@
 	LOAD	gp, FRAME_GP
 .endm
 
+// After a switch these hold the kernel's or another thread's values.
+.macro CLEAR_TEMPORARIES
+	li	ra, 0
+	li	t1, 0
+	li	t2, 0
+	li	t3, 0
+	li	t4, 0
+	li	t5, 0
+	li	t6, 0
+.endm
+
 // Result registers and the user's stack and thread pointers; after it tp is the user's.
 .macro LOAD_RESULTS
 	LOAD	a1, FRAME_A1
@@ -75,6 +87,24 @@
 	sret
 .endm
 
+// What every system call but a light one does first: the frame then holds all that must survive a
+// switch, and the C code may use every register but a0..a7. tp = hart, sp = its stack. frame.full is 0
+// already, as always in user mode.
+.macro ENTER_SYSCALL
+	SAVE_CALLEE_SAVED
+	csrr	t0, sepc
+	addi	t0, t0, ECALL_SIZE
+	SAVE	t0, FRAME_PC
+	csrr	t0, sstatus
+	slli	t0, t0, SSTATUS_FS_TO_SIGN
+	bgez	t0, 9f			// the FPU is off
+	jal	t1, arch_fpu_leave
+9:	csrrw	t0, sscratch, zero
+	SAVE	t0, FRAME_TP
+	ld	tp, THREAD_HART(tp)
+	ld	sp, HART_STACK_TOP(tp)
+.endm
+
 	.section .text.trap, "ax", @progbits
 	.balign 64
 	.global arch_trap_entry
@@ -85,32 +115,93 @@ arch_trap_entry:
 	csrr	t0, scause
 	addi	t0, t0, -ECALL_USER
 	bnez	t0, user_trap
+	li	t0, ARCH_SYS_CALL
+	beq	a7, t0, fast_call
+	li	t0, ARCH_SYS_REPLY_RECEIVE
+	beq	a7, t0, fast_reply_receive
+	beqz	a7, light_syscall	// ARCH_SYS_NULL
+	li	t0, ARCH_SYS_INTERRUPT_ACK
+	beq	a7, t0, light_syscall
 
-	// System call: frame.full is 0 already, as always in user mode.
-	SAVE_CALLEE_SAVED
-	csrr	t0, sstatus
-	bltz	t0, 2f			// SD: the FPU's registers are dirty
-1:	csrrw	t0, sscratch, zero
-	SAVE	t0, FRAME_TP
-	csrr	t0, sepc
-	addi	t0, t0, 4		// past the ecall
-	SAVE	t0, FRAME_PC
-	ld	tp, THREAD_HART(tp)
-	ld	sp, HART_STACK_TOP(tp)
+	ENTER_SYSCALL
 	jal	kernel_syscall		// (a0..a7) -> a0 = thread to resume
 	ld	t0, HART_SWITCHED(tp)
 	bnez	t0, resume
 
 	// The thread that trapped goes on and never left this hart: the C code has preserved s0..s11.
 	LOAD	t0, FRAME_PC
+	lw	t1, THREAD_FPU_ENABLED(a0)
 	csrw	sepc, t0
-	LOAD_RESULTS
+	beqz	t1, 1f
+	jal	arch_fpu_resume
+1:	LOAD_RESULTS
 	li	ra, 0
 	li	t1, 0
 	LEAVE
 
-2:	jal	t1, arch_fpu_save
-	j	1b
+fast_call:
+	ENTER_SYSCALL
+	jal	fastpath_call		// (a0; a1..a6 stay) -> a0, only if it declines
+	li	a7, ARCH_SYS_CALL
+	j	declined
+
+fast_reply_receive:
+	ENTER_SYSCALL
+	jal	fastpath_reply_receive
+	li	a7, ARCH_SYS_REPLY_RECEIVE
+
+// The fast path has used the registers of the thread that trapped, so those are reloaded in any case.
+declined:
+	jal	kernel_syscall
+	j	resume
+
+// (a0, number) -> a0 = status, for the same thread, whose kept registers the C code preserves.
+light_syscall:
+	SAVE	sp, FRAME_SP
+	csrrw	t0, sscratch, zero
+	SAVE	t0, FRAME_TP
+	ld	tp, THREAD_HART(tp)
+	ld	sp, HART_STACK_TOP(tp)
+	mv	a1, a7
+	jal	kernel_light_syscall
+	csrr	t0, sepc
+	addi	t0, t0, ECALL_SIZE
+	csrw	sepc, t0
+	ld	t0, HART_CURRENT(tp)
+	csrw	sscratch, t0		// from here on a trap counts as the thread's
+	ld	sp, (FRAME_SP * 8)(t0)
+	ld	tp, (FRAME_TP * 8)(t0)
+	li	ra, 0
+	li	t0, 0
+	li	t1, 0
+	li	a1, 0
+	li	a2, 0
+	li	a3, 0
+	li	a4, 0
+	li	a5, 0
+	li	a6, 0
+	li	a7, 0
+	sret
+
+// From a fast path: a0 = thread to resume, a1..a6 = words of the message for it, t0 = badge, tp = hart.
+// The thread waited in a system call, ran last on this hart, and its space is known here.
+	.global arch_resume_with_message
+arch_resume_with_message:
+	LOAD	t1, FRAME_PC
+	ld	t2, THREAD_SATP(a0)
+	csrw	sepc, t1
+	csrw	satp, t2
+	lw	t1, THREAD_FPU_ENABLED(a0)
+	beqz	t1, 1f
+	jal	arch_fpu_resume
+1:	LOAD_CALLEE_SAVED
+	LOAD	sp, FRAME_SP
+	LOAD	tp, FRAME_TP
+	CLEAR_TEMPORARIES
+	li	a7, 0			// info
+	csrw	sscratch, a0
+	li	a0, 0			// status
+	sret
 
 // Interrupt or fault in user mode. t0 = scause - 8; every other register is still the user's.
 user_trap:
@@ -138,8 +229,9 @@ user_trap:
 	sd	t1, THREAD_FULL(tp)
 	addi	a0, t0, ECALL_USER
 	csrr	t0, sstatus
+	slli	t0, t0, SSTATUS_FS_TO_SIGN
 	bgez	t0, 1f
-	jal	t1, arch_fpu_save
+	jal	t1, arch_fpu_leave
 1:	ld	tp, THREAD_HART(tp)
 	ld	sp, HART_STACK_TOP(tp)
 	bltz	a0, 2f
@@ -149,21 +241,20 @@ user_trap:
 2:	jal	kernel_interrupt	// () -> a0 = thread to resume
 
 // a0 = thread, whose frame is of either kind. tp = hart.
+	.global arch_resume_frame
+arch_resume_frame:
 resume:
 	sd	zero, HART_SWITCHED(tp)
 	LOAD	t0, FRAME_PC
+	lw	t1, THREAD_FPU_ENABLED(a0)
 	csrw	sepc, t0
-	ld	t0, THREAD_FULL(a0)
+	beqz	t1, 1f
+	jal	arch_fpu_resume
+1:	ld	t0, THREAD_FULL(a0)
 	LOAD_CALLEE_SAVED
 	bnez	t0, 1f
 	LOAD_RESULTS
-	li	ra, 0			// these hold the kernel's or another thread's values
-	li	t1, 0
-	li	t2, 0
-	li	t3, 0
-	li	t4, 0
-	li	t5, 0
-	li	t6, 0
+	CLEAR_TEMPORARIES
 	LEAVE
 
 	// A full frame. The store-conditional gives up a reservation that another thread has taken, so
