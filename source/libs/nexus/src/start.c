@@ -30,11 +30,19 @@ const struct nx_start_info *nx_start(void)
 
 nx_handle nx_start_handle(enum nx_start_id id)
 {
-    return (uint32_t)id < NX_START_HANDLES_MAX ? handles_by_id[id] : NX_HANDLE_NONE;
+    if ((uint32_t)id < NX_START_HANDLES_MAX) {
+        return handles_by_id[id];
+    }
+    // An id of the program's own.
+    for (uint32_t i = 0; i < start_info.handle_count; i++) {
+        if (start_info.handles[i].id == (uint32_t)id) {
+            return start_info.handles[i].handle;
+        }
+    }
+    return NX_HANDLE_NONE;
 }
 
-// Ids beyond the table are none that this library knows. Of two handles with one id the first
-// counts.
+// The table is for the ids that this library knows. Of two handles with one id the first counts.
 static void handles_sort(void)
 {
     for (uint32_t i = start_info.handle_count; i-- > 0;) {
