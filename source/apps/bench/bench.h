@@ -64,6 +64,8 @@ void bench_value(const char *name, uint64_t value);
 #define PARTNER_MEMORY       ((enum nx_start_id)22) // a struct pair_page
 #define PARTNER_SERVER       ((enum nx_start_id)23) // to call
 
+#define PARTNER_BYTES 64u // of the role "bytes"
+
 // What a client shares with the benchmark.
 struct pair_page {
     uint64_t deadline;      // of its calls; constant while it works

@@ -100,7 +100,19 @@ static void role_echo(void)
     }
 }
 
-// The same, and computes with floating-point registers in each round.
+// Answers each message with PARTNER_BYTES of what its page holds.
+static void role_bytes(void)
+{
+    nx_handle endpoint = nx_start_handle(PARTNER_ENDPOINT);
+    struct nx_message message;
+    enum nx_status status = nx_endpoint_receive(endpoint, NX_DEADLINE_NEVER, &message);
+    while (status == NX_OK) {
+        message = (struct nx_message){.info = NX_INFO(PARTNER_BYTES, 0)};
+        status = nx_endpoint_reply_receive(endpoint, &message);
+    }
+}
+
+// Answers as role_echo does, and computes with floating-point registers in each round.
 static void role_fpu(void)
 {
     nx_handle endpoint = nx_start_handle(PARTNER_ENDPOINT);
@@ -178,8 +190,8 @@ static const struct {
     const char *name;
     void (*run)(void);
 } roles[] = {
-    {"echo", role_echo},   {"fpu", role_fpu},   {"take", role_take},
-    {"yield", role_yield}, {"wait", role_wait}, {"client", role_client},
+    {"echo", role_echo},   {"bytes", role_bytes}, {"fpu", role_fpu},       {"take", role_take},
+    {"yield", role_yield}, {"wait", role_wait},   {"client", role_client},
 };
 
 int partner_main(const char *role)
