@@ -58,6 +58,11 @@ static void facts_json(struct json *out, const struct nx_block_facts *facts,
     json_u64(out, "resets", facts->resets);
     json_u64(out, "interrupts", facts->interrupts);
     json_u64(out, "bytesCopied", facts->bytes_copied);
+    json_u64(out, "kicks", facts->kicks);
+    json_u64(out, "sessions", facts->sessions);
+    json_u64(out, "queued", facts->queued);
+    json_u64(out, "doorbells", facts->doorbells);
+    json_u64(out, "notices", facts->notices);
     json_u64(out, "firstBytes", first->count);
     json_text(out, "firstBytesSha256", first->sha256);
     json_end(out);
@@ -75,6 +80,9 @@ static void facts_print(const struct nx_block_facts *facts, const struct first_b
     printf("counters    requests=%" PRIu64 " completions=%" PRIu64 " interrupts=%" PRIu64
            " bytes copied=%" PRIu64 "\n",
            facts->requests, facts->completions, facts->interrupts, facts->bytes_copied);
+    printf("queues      sessions=%" PRIu32 " reads=%" PRIu64 " doorbells=%" PRIu64
+           " notices=%" PRIu64 " kicks=%" PRIu64 "\n",
+           facts->sessions, facts->queued, facts->doorbells, facts->notices, facts->kicks);
     printf("failures    errors=%" PRIu64 " timeouts=%" PRIu64 " resets=%" PRIu64 "\n",
            facts->errors, facts->timeouts, facts->resets);
     printf("first bytes %" PRIu32 " sha256=%s\n", first->count, first->sha256);
