@@ -31,10 +31,7 @@ FUNCTIONS_SHOWN = 8
 STRETCH_BUDGET = 20000
 HOLD_BUDGET = 2000
 SELFTEST = "nexus.selftest=1 nexus.poweroff=1"
-BOOT_SECONDS = 300
-# Printed by the first program: the boot is over, and the plugin has written its length.
-FIRST_PROGRAM = re.compile(rb"^userspace: hello", re.MULTILINE)
-# The boots over which `longest` looks.
+# The boots over which `./nexus bench` looks.
 SUITE = (
     {"SMP": "1"},
     {"SMP": "2"},
@@ -185,7 +182,6 @@ def measure(
     options: dict[str, str],
     timeout: float,
     kernel: Path = RELEASE_KERNEL,
-    until: re.Pattern[bytes] | None = None,
 ) -> tuple[Latency, Outcome]:
     """Boot counting instructions; what the plugin saw, and how the boot went."""
     sites = log.with_suffix(".sites")
@@ -193,26 +189,8 @@ def measure(
     written = log.with_suffix(".latency")
     arguments = ("-plugin", f"{PLUGIN},out={written},sites={sites}")
     with Boot(log, {"ICOUNT": "1", "KERNEL": str(kernel)} | options, arguments) as machine:
-        outcome = machine.wait(timeout, until)
+        outcome = machine.wait(timeout)
     return parse(written.read_text(), Symbols(kernel)), outcome
-
-
-def longest(directory: Path) -> dict[str, int]:
-    """What the table of `./nexus bench` shows, over self-test boots of every kind."""
-    results: dict[str, int] = {}
-    for smp in ("1", "4"):
-        log = directory / f"latency-boot-smp{smp}.log"
-        result, _ = measure(log, {"SMP": smp}, BOOT_SECONDS, until=FIRST_PROGRAM)
-        results[f"kernel entry to the first user instruction, SMP={smp}"] = result.boot_kernel
-    stretch = hold = 0
-    for number, options in enumerate(SUITE):
-        log = directory / f"latency-{number}.log"
-        result, outcome = measure(log, {"APPEND": SELFTEST} | options, BOOT_SECONDS)
-        if b"SELFTEST: end" not in outcome.log:
-            raise RuntimeError(f"{log}: the boot did not reach its last marker")
-        stretch = max(stretch, result.stretches[0].kernel)
-        hold = max(hold, result.holds[0].kernel)
-    return results | {"longest interrupts-off stretch": stretch, "longest lock hold": hold}
 
 
 def main() -> int:

@@ -286,6 +286,7 @@ static enum nx_status enter_pages(struct address_space *space, const struct mapp
                                   uint64_t first, const paddr_t *frames, uint32_t count)
 {
     enum nx_status status = NX_ERR_NOT_FOUND;
+    frame_prepare();
     lock_acquire(&space->lock);
     struct mapping *mapping = find_containing(space, first);
     // The memory object is the same one if its address is: it outlives this pass through the

@@ -42,6 +42,8 @@ static uint64_t free_frames;
 // Frames that a cache takes at once, as one block where there is one; and that it holds at most.
 #define CACHE_REFILL_ORDER 4u
 #define CACHE_MAX          (2u << CACHE_REFILL_ORDER)
+// Frames that frame_prepare wants a hart to have: the tables that one entry may need.
+#define FRAMES_AT_HAND 2u
 // Frames that go back under one hold of the locks: each may merge through all orders.
 #define CACHE_DRAIN 4u
 
@@ -205,6 +207,15 @@ static bool take_frame(uint64_t *address)
         *address = cache->frames[--cache->count];
     lock_release(&cache->lock);
     return found;
+}
+
+void frame_prepare(void)
+{
+    struct frame_cache *cache = &caches[hart_self()->index.value];
+    lock_acquire(&cache->lock);
+    if (cache->count < FRAMES_AT_HAND)
+        cache_refill(cache);
+    lock_release(&cache->lock);
 }
 
 static bool take_block(uint32_t order, uint64_t *address)

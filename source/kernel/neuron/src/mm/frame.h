@@ -19,6 +19,9 @@ void frame_init(void);
 // One zeroed frame. Errors: NX_ERR_NO_MEMORY.
 NX_MUST_CHECK enum nx_status frame_alloc(paddr_t *frame);
 void frame_free(paddr_t frame);
+// Gets frames at hand for this hart, so that an allocation under a lock needs no other one for
+// long.
+void frame_prepare(void);
 
 // 2^order frames, contiguous and aligned to their size, NOT zeroed. Errors: NX_ERR_NO_MEMORY.
 NX_MUST_CHECK enum nx_status frame_alloc_block(uint32_t order, paddr_t *first);

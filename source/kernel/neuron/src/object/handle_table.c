@@ -82,7 +82,7 @@ enum nx_status handle_lookup(const struct handle_table *table, uint64_t handle,
     return NX_OK;
 }
 
-// Adds a chunk of free slots. Caller holds the lock.
+// Adds a chunk of slots that were never used. Caller holds the lock.
 static enum nx_status table_grow(struct process *process)
 {
     struct handle_table *table = &process->handles;
@@ -97,16 +97,31 @@ static enum nx_status table_grow(struct process *process)
         process_uncharge(process, NX_PAGE_SIZE);
         return status;
     }
+    // Zeroed: of no type, so no look-up finds anything there.
     struct handle_slot *chunk = arch_direct_map(frame);
-    uint32_t base = table->chunk_count * HANDLE_CHUNK_SLOTS;
-    for (uint32_t i = HANDLE_CHUNK_SLOTS; i-- > 0;) {
-        // Generations start at 1, so that no valid handle is 0.
-        atomic_init(&chunk[i].tag, tag_make(1, NX_OBJECT_NONE, 0));
-        chunk[i].next_free = table->first_free;
-        table->first_free = base + i + 1;
-    }
     atomic_store_explicit(&table->chunks[table->chunk_count], chunk, memory_order_release);
     table->chunk_count++;
+    return NX_OK;
+}
+
+// Takes a free slot: one that was used before, else the next that never was. Caller holds the lock.
+static enum nx_status take_free(struct process *process, uint32_t *index)
+{
+    struct handle_table *table = &process->handles;
+    if (table->first_free != 0) {
+        *index = table->first_free - 1;
+        table->first_free = slot_at(table, *index)->next_free;
+        return NX_OK;
+    }
+    if (table->never_used == table->chunk_count * HANDLE_CHUNK_SLOTS) {
+        enum nx_status status = table_grow(process);
+        if (status != NX_OK)
+            return status;
+    }
+    *index = table->never_used++;
+    // Generations start at 1, so that no valid handle is 0.
+    atomic_store_explicit(&slot_at(table, *index)->tag, tag_make(1, NX_OBJECT_NONE, 0),
+                          memory_order_relaxed);
     return NX_OK;
 }
 
@@ -128,12 +143,11 @@ enum nx_status handle_install(struct process *process, const struct handle_value
         return NX_ERR_BAD_HANDLE;
     lock_acquire(&table->lock);
     enum nx_status status = table->closed ? NX_ERR_BAD_STATE : NX_OK;
-    if (status == NX_OK && table->first_free == 0)
-        status = table_grow(process);
+    uint32_t index = 0;
+    if (status == NX_OK)
+        status = take_free(process, &index);
     if (status == NX_OK) {
-        uint32_t index = table->first_free - 1;
         struct handle_slot *slot = slot_at(table, index);
-        table->first_free = slot->next_free;
         table->used++;
         slot_publish(slot, value);
         uint64_t generation =

@@ -40,7 +40,8 @@ struct handle_table {
     struct lock lock; // rank HANDLE_TABLE; guards changes to everything below
     _Atomic(struct handle_slot *) chunks[HANDLE_CHUNKS];
     uint32_t chunk_count;
-    uint32_t first_free; // index + 1, 0: none
+    uint32_t first_free; // index + 1 of a slot that was used before, 0: none
+    uint32_t never_used; // index of the first slot that never was
     uint32_t used;
     bool closed;           // the process is dying: nothing may be installed any more
     uint32_t close_cursor; // once closed, whoever cleans up only: slots of the last chunk looked at
