@@ -353,15 +353,17 @@ enum nx_status address_space_populate_some(struct address_space *space, uint64_t
 
 // Unmaps up to a step's worth of pages from the end; true when the record was removed from the
 // array. The lock is held.
-static bool shrink(struct address_space *space, struct mapping *mapping)
+static bool shrink(struct address_space *space, uint32_t index)
 {
+    struct mapping *mapping = space->mappings[index];
     uint64_t end = mapping->start + mapping->length;
     uint64_t start = round_down(end - 1, ARCH_TABLE_BYTES);
     if (start < mapping->start)
         start = mapping->start;
     // Where nothing was ever entered, up to a table's reach at a time.
-    if (arch_space_has_table(&space->arch, vaddr(start))) {
-        if (end - start > UNMAP_STEP * NX_PAGE_SIZE)
+    bool large = end - start > UNMAP_STEP * NX_PAGE_SIZE;
+    if (!large || arch_space_has_table(&space->arch, vaddr(start))) {
+        if (large)
             start = end - UNMAP_STEP * NX_PAGE_SIZE;
         if (arch_space_unmap(&space->arch, vaddr(start), (uint32_t)((end - start) / NX_PAGE_SIZE)))
             flush(space, start, end - start);
@@ -369,11 +371,6 @@ static bool shrink(struct address_space *space, struct mapping *mapping)
     mapping->length = start - mapping->start;
     if (mapping->length > 0)
         return false;
-    // An empty record no longer contains its start: find it by position.
-    uint32_t index = find_index(space, mapping->start);
-    if (index > 0 && space->mappings[index - 1] == mapping)
-        index--;
-    ASSERT(space->mappings[index] == mapping);
     remove_at(space, index);
     return true;
 }
@@ -389,10 +386,11 @@ enum nx_status address_space_unmap_some(struct address_space *space, uint64_t ad
 {
     *done = false;
     lock_acquire(&space->lock);
-    struct mapping *mapping = find_containing(space, address);
+    uint32_t index = find_index(space, address);
+    struct mapping *mapping = index < space->mapping_count ? space->mappings[index] : NULL;
     bool found = mapping != NULL && mapping->start == address;
     if (found)
-        *done = shrink(space, mapping);
+        *done = shrink(space, index);
     lock_release(&space->lock);
     if (!found)
         return NX_ERR_NOT_FOUND;
@@ -409,7 +407,7 @@ bool address_space_clear_some(struct address_space *space)
     space->closed = true;
     if (space->mapping_count > 0) {
         mapping = space->mappings[space->mapping_count - 1];
-        removed = shrink(space, mapping);
+        removed = shrink(space, space->mapping_count - 1);
     }
     lock_release(&space->lock);
     if (removed)
