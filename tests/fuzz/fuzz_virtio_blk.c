@@ -208,7 +208,7 @@ static void driver_reset(bool stop)
     (void)status;
     collect(true);
     if (world.device.state == VIRTIO_BLK_STOPPED) {
-        require(world.device.request_count == 0);
+        require(virtio_blk_in_flight(&world.device) == 0);
         (void)!world_attach();
     }
 }

@@ -88,13 +88,11 @@ static const char *reason_of(enum nx_status status)
     }
 }
 
-// The memory is released and the client told; the device no longer touches that memory.
-static void read_finish(struct virtioblkd *service, struct read *read, enum nx_status status)
+// The memory is released and the caller told; the device no longer touches that memory. Apart, so
+// that what a queued read passes through stays short.
+static __attribute__((noinline)) void message_finish(struct virtioblkd *service, struct read *read,
+                                                     enum nx_status status)
 {
-    if (read->session != NULL) {
-        queue_answer(read, status);
-        return;
-    }
     uint32_t bytes =
         status == NX_OK ? read->request.sector_count * (uint32_t)VIRTIO_BLK_SECTOR_BYTES : 0;
     nx_handle_drop(read->memory);
@@ -102,6 +100,15 @@ static void read_finish(struct virtioblkd *service, struct read *read, enum nx_s
     service->messages--;
     read->next = service->free;
     service->free = read;
+}
+
+static inline void read_finish(struct virtioblkd *service, struct read *read, enum nx_status status)
+{
+    if (read->session != NULL) {
+        queue_answer(read, status);
+    } else {
+        message_finish(service, read, status);
+    }
 }
 
 // The device is LOST: callers are answered, but their memory stays pinned by its handle for ever.
@@ -158,16 +165,21 @@ static void waiting_submit(struct virtioblkd *service)
     }
 }
 
-void read_start(struct virtioblkd *service, struct read *read)
+// A read that the device does not take now.
+static __attribute__((noinline, cold)) void read_wait(struct virtioblkd *service, struct read *read)
 {
-    read->attempts = 0;
-    if (reads_flow(service) && read_submit(service, read)) {
-        return;
-    }
     if (service->device.state == VIRTIO_BLK_LOST) {
         read_finish(service, read, NX_ERR_DEVICE);
     } else {
         waiting_append(service, read);
+    }
+}
+
+void read_start(struct virtioblkd *service, struct read *read)
+{
+    read->attempts = 0;
+    if (!reads_flow(service) || !read_submit(service, read)) {
+        read_wait(service, read);
     }
 }
 

@@ -213,7 +213,7 @@ struct virtio_blk_request *virtio_blk_abandoned(struct virtio_blk *device)
         struct virtio_blk_request *request = device->requests[head];
         if (request != NULL) {
             device->requests[head] = NULL;
-            device->request_count--;
+            device->counters.abandoned++;
             request->status = NX_ERR_DEVICE;
             request->submitted = false;
             return request;
@@ -234,7 +234,7 @@ void virtio_blk_info(const struct virtio_blk *device, struct virtio_blk_info *in
         .features = device->features,
         .read_only = (device->features & VIRTIO_BLK_F_RO) != 0,
         .queue_size = device->queue.size,
-        .in_flight = device->request_count,
+        .in_flight = (uint16_t)virtio_blk_in_flight(device),
         .counters = device->counters,
     };
 }

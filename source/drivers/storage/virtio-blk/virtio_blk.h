@@ -169,6 +169,7 @@ struct virtio_blk_counters {
     uint64_t completions;         // requests that came back through a checked used element
     uint64_t errors;              // of these, those with a status other than NX_OK
     uint64_t returned_by_reset;   // requests that came back because of a reset
+    uint64_t abandoned;           // requests that virtio_blk_abandoned gave back
     uint64_t resets;              // virtio_blk_reset calls
     uint64_t timeouts;            // requests that passed their deadline
     uint64_t faults;              // refusals and protocol violations, time-outs included
@@ -235,7 +236,6 @@ struct virtio_blk {
     uint64_t earliest_deadline_ns; // no request in flight is due earlier; UINT64_MAX when none is
     uint32_t quiet_interrupts;     // in a row, without a completion
     uint16_t interrupt_after;      // chains that are to be used before the next interrupt
-    uint16_t request_count;        // in flight
     enum nx_status return_status;  // of requests that a reset hands back, unless overdue
     bool stopping;                 // RESETTING leads to STOPPED, not to READY
     struct virtio_blk_counters counters;
@@ -330,6 +330,14 @@ uint64_t virtio_blk_next_deadline(const struct virtio_blk *device);
 // LOST only, NULL otherwise: takes one request that was in flight, status NX_ERR_DEVICE. Answer its
 // client, but THE DEVICE MAY STILL WRITE TO ITS MEMORY: keep that and the DMA area pinned for ever.
 struct virtio_blk_request *virtio_blk_abandoned(struct virtio_blk *device);
+
+// Requests in flight: what was accepted and has not come back in one of the three ways.
+static inline uint64_t virtio_blk_in_flight(const struct virtio_blk *device)
+{
+    const struct virtio_blk_counters *counters = &device->counters;
+    return counters->requests - counters->completions - counters->returned_by_reset -
+           counters->abandoned;
+}
 
 void virtio_blk_info(const struct virtio_blk *device, struct virtio_blk_info *info);
 

@@ -50,8 +50,8 @@ static enum virtio_blk_fault completion_take(struct virtio_blk *device,
     if (fault != VIRTIO_BLK_FAULT_NONE) {
         return fault;
     }
-    request->bytes_done += request->part_bytes;
     if (answer == VIRTIO_BLK_S_OK && request->segment_index < request->segment_count) {
+        request->bytes_done += request->part_bytes;
         virtio_blk_part_publish(device, request, completion->head);
         return VIRTIO_BLK_FAULT_NONE;
     }

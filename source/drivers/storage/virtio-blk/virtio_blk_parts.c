@@ -175,6 +175,7 @@ enum nx_status virtio_blk_submit_parts(struct virtio_blk *device,
         return status;
     }
     virtio_blk_request_accept(device, request, head, now_ns);
+    request->bytes_done = 0;
     request->segment_index = 0;
     request->segment_offset = 0;
     virtio_blk_part_publish(device, request, head);

@@ -53,7 +53,6 @@ static inline void virtio_blk_request_accept(struct virtio_blk *device,
                                              struct virtio_blk_request *request, uint16_t head,
                                              uint64_t now_ns)
 {
-    request->bytes_done = 0;
     request->submitted = true;
     request->overdue = false;
     request->deadline_ns =
@@ -62,7 +61,6 @@ static inline void virtio_blk_request_accept(struct virtio_blk *device,
         device->earliest_deadline_ns = request->deadline_ns;
     }
     device->requests[head] = request;
-    device->request_count++;
     device->counters.requests++;
 }
 

@@ -141,7 +141,6 @@ void virtio_blk_request_return(struct virtio_blk *device, uint16_t head, enum nx
 {
     struct virtio_blk_request *request = device->requests[head];
     device->requests[head] = NULL;
-    device->request_count--;
     request->status = status;
     request->next = NULL;
     if (device->completed_last == NULL) {
