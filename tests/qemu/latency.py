@@ -21,10 +21,9 @@ PLUGIN = BUILD / "tools" / "qemu-latency" / "latency.so"
 RELEASE_KERNEL = BUILD / "neuron-release.elf"
 TOOLS = "riscv64-unknown-elf-"
 # Functions of core/lock.c and core/lock_inline.h.
-ACQUIRES = {"lock_acquire", "lock_try_acquire_fast"}
+ACQUIRES = {"lock_acquire", "lock_try", "lock_try_acquire_fast"}
 RELEASES = {"lock_release", "lock_release_fast"}
-# A lock's word has 32 bits; what the lock functions count has 64.
-ATOMIC = re.compile(r"(sc|amo\w+)\.w")
+ATOMIC = re.compile(r"(sc|amo\w+)\.[wd]")
 INSTRUCTION = re.compile(r"\s*([0-9a-f]+):\s+(\S+)")
 FUNCTIONS_SHOWN = 8
 # Instructions of the release kernel.
@@ -133,7 +132,7 @@ def lock_sites(kernel: Path) -> str:
         code.append(address)
         if ATOMIC.match(mnemonic):
             atomics.append(address)
-        elif mnemonic in ("sw", "c.sw"):
+        elif mnemonic in ("sw", "sd"):
             stores.append(address)
     chains = inlined_from(kernel, code)
     sites = [f"acquire {address:x}" for address in atomics if chains[address] & ACQUIRES]

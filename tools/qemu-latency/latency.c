@@ -301,9 +301,15 @@ static void acquire(unsigned int index, qemu_plugin_meminfo_t access, uint64_t a
     struct hart *hart = &harts[index];
     const struct point *point = context;
     (void)access;
-    if (hart->mode != MODE_KERNEL || hart->held_count == HELD_MAX)
+    // An attempt that failed is followed by another one at the same word.
+    uint32_t slot = 0;
+    while (slot < hart->held_count && hart->held[slot].word != address)
+        slot++;
+    if (hart->mode != MODE_KERNEL || slot == HELD_MAX)
         return;
-    hart->held[hart->held_count++] = (struct hold){
+    if (slot == hart->held_count)
+        hart->held_count++;
+    hart->held[slot] = (struct hold){
         .word = address,
         .kernel = hart->before + point->offset,
         .firmware = hart->firmware,
