@@ -110,19 +110,24 @@ static inline enum nx_status capnp_wrong_kind(uint64_t pointer)
     return (pointer & 2) != 0 ? NX_ERR_UNSUPPORTED : NX_ERR_BAD_FORMAT;
 }
 
-// Where the object of `size` words that `pointer` leads to starts, in words from the message's
-// start; the object is within the message and paid for.
+// Where the object of `size` words that `pointer` leads to starts; the object is within the message
+// and paid for.
 CAPNP_INLINE NX_MUST_CHECK enum nx_status capnp_follow(struct capnp_reader *message,
                                                        const uint64_t *pointer, uint64_t word,
-                                                       uint32_t size, const uint64_t **out)
+                                                       uint64_t size, const uint64_t **out)
 {
-    int64_t start = (pointer - message->words) + 1 + ((int32_t)(uint32_t)word >> 2);
-    if (start < 0 || start + (int64_t)size > (int64_t)message->word_count)
+    // The low half is the signed distance in words times four; the two low bits are the kind's.
+    int64_t distance = (int64_t)(int32_t)(uint32_t)(word & ~UINT64_C(3)) * 2;
+    uintptr_t start = (uintptr_t)(pointer + 1) + (uintptr_t)distance;
+    // From the message's start, in bytes; in front of it, more than there are.
+    uint64_t offset = start - (uintptr_t)message->words;
+    uint64_t length = (uint64_t)message->word_count * CAPNP_WORD_BYTES;
+    if (offset > length || size * CAPNP_WORD_BYTES > length - offset)
         return NX_ERR_OUT_OF_RANGE;
     if (size > message->traversal_left)
         return NX_ERR_TOO_LARGE;
-    message->traversal_left -= size;
-    *out = message->words + start;
+    message->traversal_left -= (uint32_t)size;
+    *out = (const uint64_t *)(const void *)((const uint8_t *)message->words + offset);
     return NX_OK;
 }
 
@@ -141,8 +146,8 @@ CAPNP_INLINE NX_MUST_CHECK enum nx_status capnp_struct_at(struct capnp_reader *m
         return capnp_wrong_kind(word);
     if (depth_left == 0)
         return NX_ERR_TOO_LARGE;
-    uint32_t data_words = (uint16_t)(word >> 32);
-    uint16_t pointer_count = (uint16_t)(word >> 48);
+    uint64_t data_words = capnp_load_u16((const uint8_t *)pointer, 4);
+    uint64_t pointer_count = capnp_load_u16((const uint8_t *)pointer, 6);
     const uint64_t *start;
     enum nx_status status =
         capnp_follow(message, pointer, word, data_words + pointer_count, &start);
@@ -151,8 +156,8 @@ CAPNP_INLINE NX_MUST_CHECK enum nx_status capnp_struct_at(struct capnp_reader *m
     *out = (struct capnp_struct){
         .message = message,
         .data = (const uint8_t *)start,
-        .data_bytes = data_words * CAPNP_WORD_BYTES,
-        .pointer_count = pointer_count,
+        .data_bytes = (uint32_t)(data_words * CAPNP_WORD_BYTES),
+        .pointer_count = (uint16_t)pointer_count,
         .depth_left = (uint16_t)(depth_left - 1),
     };
     return NX_OK;

@@ -157,12 +157,31 @@ static void failure_report(const struct virtioblkd *service, enum nx_status stat
 
 // ---- Working ------------------------------------------------------------------------------------
 
+// Answers and waits in one system call, which goes straight back to the caller.
+static enum nx_status answer_and_wait(struct virtioblkd *service, uint64_t deadline,
+                                      struct nx_message *message)
+{
+    *message = serve_info_answer(service);
+    if (deadline != NX_DEADLINE_NEVER) {
+        nx_page()->deadline = deadline;
+        message->info |= NX_INFO_DEADLINE;
+    }
+    return nx_endpoint_reply_receive(service->service, message);
+}
+
 static enum nx_status wait_for_work(struct virtioblkd *service, struct nx_message *message)
 {
     uint64_t deadline = reads_deadline(service);
 
     if (service->free != NULL) {
+        if (service->info_asked) {
+            return answer_and_wait(service, deadline, message);
+        }
         return nx_endpoint_receive(service->service, deadline, message);
+    }
+    if (service->info_asked) {
+        *message = serve_info_answer(service);
+        (void)!nx_endpoint_reply(NX_HANDLE_NONE, message); // refused only when the caller has gone
     }
     *message = (struct nx_message){.info = NX_INFO_NOTIFICATION};
     return nx_notification_wait(service->notification, deadline, &message->words[0]);
@@ -185,11 +204,17 @@ static enum nx_status service_run(struct virtioblkd *service)
     while (status == NX_OK) {
         struct nx_message message;
         status = wait_for_work(service, &message);
-        service->now = nx_clock_now();
-        if (status == NX_OK && (message.info & NX_INFO_NOTIFICATION) != 0) {
-            status = serve_bits(service, message.words[0]);
-        } else if (status == NX_OK) {
+        bool is_message = status == NX_OK && (message.info & NX_INFO_NOTIFICATION) == 0;
+        if (is_message) {
             serve_message(service, &message);
+            if (service->info_asked) {
+                continue; // nothing has changed
+            }
+        } else {
+            service->now = nx_clock_now();
+        }
+        if (status == NX_OK && !is_message) {
+            status = serve_bits(service, message.words[0]);
         } else if (status == NX_ERR_TIMED_OUT) {
             status = reads_expire(service);
         } else if (status == NX_ERR_CANCELLED) {

@@ -134,8 +134,10 @@ uint32_t queues_patience(const struct virtioblkd *service)
         return 1;
     }
     uint32_t least = UINT32_MAX;
-    for (uint32_t i = 0; i < SESSIONS_MAX; i++) {
+    uint32_t left = service->session_count;
+    for (uint32_t i = 0; left > 0; i++) {
         const struct session *session = service->sessions[i];
+        left -= session != NULL;
         if (session != NULL && session->in_flight != 0) {
             uint32_t patience = session_patience(session);
             least = patience < least ? patience : least;

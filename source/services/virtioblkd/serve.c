@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The messages of virtio_blk.capnp. Every well-formed request gets a Response, refusals with their
 // reason in words; what is not well-formed gets NX_ERR_BAD_FORMAT in register word 0.
+#include "nexus/clock.h"
 #include "virtio_blk.capnp.h"
 #include "virtioblkd.h"
 
@@ -46,9 +47,11 @@ void serve_read_answer(nx_handle reply, enum nx_status status, uint32_t bytes, c
 
 static enum nx_status info_build(const struct virtioblkd *service, struct capnp_builder *message)
 {
+    const struct virtio_blk *device = &service->device;
+    const struct virtio_blk_counters *counters = &device->counters;
+    const struct nx_start_info *start = nx_start();
     struct virtio_blk_response_builder response;
     struct virtio_blk_info_builder out;
-    struct virtio_blk_info info;
 
     enum nx_status status =
         virtio_blk_response_begin(message, nx_page()->data, NX_MESSAGE_BYTES_MAX, &response);
@@ -58,23 +61,23 @@ static enum nx_status info_build(const struct virtioblkd *service, struct capnp_
     if (status != NX_OK) {
         return status;
     }
-    virtio_blk_info(&service->device, &info);
-    virtio_blk_info_set_sectors(&out, info.sectors / (info.block_size / VIRTIO_BLK_SECTOR_BYTES));
-    virtio_blk_info_set_sector_size(&out, info.block_size);
-    virtio_blk_info_set_read_only(&out, info.read_only);
-    virtio_blk_info_set_transport(&out, info.transport_version);
-    virtio_blk_info_set_features(&out, info.features);
-    virtio_blk_info_set_queue_size(&out, info.queue_size);
-    virtio_blk_info_set_mmio_base(&out, nx_start()->device_base);
-    virtio_blk_info_set_interrupt_number(&out, nx_start()->interrupt_number);
-    virtio_blk_info_set_requests(&out, info.counters.device_requests);
-    virtio_blk_info_set_completions(&out, info.counters.completions);
-    virtio_blk_info_set_errors(&out, info.counters.errors);
-    virtio_blk_info_set_resets(&out, info.counters.resets);
-    virtio_blk_info_set_timeouts(&out, info.counters.timeouts);
-    virtio_blk_info_set_interrupts(&out, info.counters.interrupts);
-    virtio_blk_info_set_kicks(&out, info.counters.kicks);
-    virtio_blk_info_set_sessions(&out, sessions_count(service));
+    virtio_blk_info_set_sectors(&out,
+                                device->sectors / (device->block_size / VIRTIO_BLK_SECTOR_BYTES));
+    virtio_blk_info_set_sector_size(&out, device->block_size);
+    virtio_blk_info_set_read_only(&out, (device->features & VIRTIO_BLK_F_RO) != 0);
+    virtio_blk_info_set_transport(&out, device->transport_version);
+    virtio_blk_info_set_features(&out, device->features);
+    virtio_blk_info_set_queue_size(&out, device->queue.size);
+    virtio_blk_info_set_mmio_base(&out, start->device_base);
+    virtio_blk_info_set_interrupt_number(&out, start->interrupt_number);
+    virtio_blk_info_set_requests(&out, counters->device_requests);
+    virtio_blk_info_set_completions(&out, counters->completions);
+    virtio_blk_info_set_errors(&out, counters->errors);
+    virtio_blk_info_set_resets(&out, counters->resets);
+    virtio_blk_info_set_timeouts(&out, counters->timeouts);
+    virtio_blk_info_set_interrupts(&out, counters->interrupts);
+    virtio_blk_info_set_kicks(&out, counters->kicks);
+    virtio_blk_info_set_sessions(&out, service->session_count);
     virtio_blk_info_set_queued(&out, sessions_queued(service));
     virtio_blk_info_set_doorbells(&out, service->counters.doorbells);
     virtio_blk_info_set_notices(&out, service->counters.notices);
@@ -97,12 +100,16 @@ static void answer_status(enum nx_status status)
     answer_send(NX_HANDLE_NONE, built, built == NX_OK ? capnp_builder_bytes(&message) : 0);
 }
 
-static void serve_info(const struct virtioblkd *service)
+struct nx_message serve_info_answer(struct virtioblkd *service)
 {
     struct capnp_builder message;
     enum nx_status status = info_build(service, &message);
 
-    answer_send(NX_HANDLE_NONE, status, status == NX_OK ? capnp_builder_bytes(&message) : 0);
+    service->info_asked = false;
+    return (struct nx_message){
+        .words = {status},
+        .info = NX_INFO(status == NX_OK ? capnp_builder_bytes(&message) : 0, 0),
+    };
 }
 
 // ---- Reads --------------------------------------------------------------------------------------
@@ -320,13 +327,13 @@ static void handles_drop(const struct handles *handles)
     }
 }
 
-// Every request but a read is answered at once.
+// Every request but a read is answered at once, info when the thread waits for the next message.
 static void serve_other(struct virtioblkd *service, const struct virtio_blk_request_reader *request,
                         struct handles *handles)
 {
     switch (virtio_blk_request_which(request)) {
     case VIRTIO_BLK_REQUEST_INFO:
-        serve_info(service);
+        service->info_asked = true;
         break;
     case VIRTIO_BLK_REQUEST_OPEN_QUEUE:
         serve_open(service, virtio_blk_request_open_queue_notice_bits(request), handles);
@@ -357,10 +364,12 @@ void serve_message(struct virtioblkd *service, const struct nx_message *message)
     if (status != NX_OK) {
         answer_send(NX_HANDLE_NONE, NX_ERR_BAD_FORMAT, 0);
     } else if (virtio_blk_request_which(&request) == VIRTIO_BLK_REQUEST_READ) {
+        service->now = nx_clock_now();
+        struct virtio_blk_request_read_scalars read = virtio_blk_request_read_scalars(&request);
         const struct read_arguments arguments = {
-            .lba = virtio_blk_request_read_lba(&request),
-            .count = virtio_blk_request_read_count(&request),
-            .offset = virtio_blk_request_read_memory_offset(&request),
+            .lba = read.lba,
+            .count = read.count,
+            .offset = read.memory_offset,
         };
         if (serve_read(service, &arguments,
                        handles.count == 1 ? handles.list[0] : NX_HANDLE_NONE)) {

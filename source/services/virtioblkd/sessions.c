@@ -152,6 +152,7 @@ enum nx_status session_open(struct virtioblkd *service, const struct session_req
         return status;
     }
     service->sessions[*number] = session;
+    service->session_count++;
     return NX_OK;
 }
 
@@ -219,6 +220,7 @@ static void session_end(struct session *session)
     (void)!nx_thread_join(&session->watcher);
     service->counters.queued += session->ring.submit_index;
     service->sessions[session->number] = NULL;
+    service->session_count--;
     service->sessions_ready &= ~(1u << session->number);
     service->sessions_answered &= ~(1u << session->number);
     for (uint32_t slot = 0; slot < SESSION_MEMORIES_MAX; slot++) {
@@ -251,21 +253,16 @@ void sessions_reap(struct virtioblkd *service)
     }
 }
 
-uint32_t sessions_count(const struct virtioblkd *service)
-{
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < SESSIONS_MAX; i++) {
-        count += service->sessions[i] != NULL;
-    }
-    return count;
-}
-
 // The free-running index counts a session's entries, modulo 2^32.
 uint64_t sessions_queued(const struct virtioblkd *service)
 {
     uint64_t count = service->counters.queued;
-    for (uint32_t i = 0; i < SESSIONS_MAX; i++) {
-        count += service->sessions[i] != NULL ? service->sessions[i]->ring.submit_index : 0;
+    uint32_t left = service->session_count;
+    for (uint32_t i = 0; left > 0; i++) {
+        if (service->sessions[i] != NULL) {
+            count += service->sessions[i]->ring.submit_index;
+            left--;
+        }
     }
     return count;
 }

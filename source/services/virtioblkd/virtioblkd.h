@@ -110,9 +110,11 @@ struct virtioblkd {
     struct read *waiting_first;
     struct read *waiting_last;
 
-    uint64_t now; // nanoseconds, when the thread last woke up: close enough for reads' deadlines
+    bool info_asked; // the current caller waits for serve_info_answer
+    uint64_t now;    // nanoseconds, when the thread last woke up: close enough for reads' deadlines
 
     struct session *sessions[SESSIONS_MAX];
+    uint32_t session_count;     // of these
     bool sessions_ending;       // some client is gone, and its session is not
     uint32_t sessions_ready;    // mask: may have entries that can be taken
     uint32_t sessions_answered; // mask: have answers that their clients cannot see yet
@@ -208,7 +210,6 @@ NX_MUST_CHECK enum nx_status session_detach(struct session *session, uint32_t sl
 
 // Ends the sessions whose clients are gone and whose reads are.
 void sessions_reap(struct virtioblkd *service);
-uint32_t sessions_count(const struct virtioblkd *service);
 // Entries taken from all rings.
 uint64_t sessions_queued(const struct virtioblkd *service);
 
@@ -223,6 +224,9 @@ NX_MUST_CHECK enum nx_status probe(struct virtioblkd *service);
 
 // Answers one message that has been received, or accepts it as a read. The free list is not empty.
 void serve_message(struct virtioblkd *service, const struct nx_message *message);
+
+// The answer to a request for info (info_asked): built in the page, to be sent next.
+struct nx_message serve_info_answer(struct virtioblkd *service);
 
 // Answers a read. `reply` NX_HANDLE_NONE: the current caller. `reason`, text for people, may be
 // NULL.

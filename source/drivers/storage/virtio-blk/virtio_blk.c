@@ -181,7 +181,8 @@ uint64_t virtio_blk_next_deadline(const struct virtio_blk *device)
 {
     switch (device->state) {
     case VIRTIO_BLK_READY:
-        return device->earliest_deadline_ns;
+        // What ended before its deadline is taken out of it only by virtio_blk_expire.
+        return device->request_count > 0 ? device->earliest_deadline_ns : UINT64_MAX;
     case VIRTIO_BLK_RESETTING:
         return device->reset_deadline_ns;
     default:

@@ -10,8 +10,9 @@ static enum nx_status block_endpoint(nx_handle *endpoint)
 }
 
 // Decodes the answer in the page. Its status counts only when the transport was fine.
-static enum nx_status block_response(const struct nx_message *reply, struct capnp_reader *message,
-                                     struct virtio_blk_response_reader *response)
+NX_INLINE enum nx_status block_response(const struct nx_message *reply,
+                                        struct capnp_reader *message,
+                                        struct virtio_blk_response_reader *response)
 {
     return virtio_blk_response_decode(nx_page()->data, NX_INFO_BYTES(reply->info), message,
                                       response);
@@ -33,27 +34,28 @@ static enum nx_status block_info_decode(const struct nx_message *reply,
     if (status != NX_OK) {
         return status;
     }
+    struct virtio_blk_info_scalars all = virtio_blk_info_scalars(&info);
     *facts = (struct nx_block_facts){
-        .sectors = virtio_blk_info_sectors(&info),
-        .sector_size = virtio_blk_info_sector_size(&info),
-        .read_only = virtio_blk_info_read_only(&info),
-        .transport = virtio_blk_info_transport(&info),
-        .features = virtio_blk_info_features(&info),
-        .queue_size = virtio_blk_info_queue_size(&info),
-        .mmio_base = virtio_blk_info_mmio_base(&info),
-        .interrupt_number = virtio_blk_info_interrupt_number(&info),
-        .requests = virtio_blk_info_requests(&info),
-        .completions = virtio_blk_info_completions(&info),
-        .errors = virtio_blk_info_errors(&info),
-        .resets = virtio_blk_info_resets(&info),
-        .timeouts = virtio_blk_info_timeouts(&info),
-        .interrupts = virtio_blk_info_interrupts(&info),
-        .bytes_copied = virtio_blk_info_bytes_copied(&info),
-        .kicks = virtio_blk_info_kicks(&info),
-        .sessions = virtio_blk_info_sessions(&info),
-        .queued = virtio_blk_info_queued(&info),
-        .doorbells = virtio_blk_info_doorbells(&info),
-        .notices = virtio_blk_info_notices(&info),
+        .sectors = all.sectors,
+        .sector_size = all.sector_size,
+        .read_only = all.read_only,
+        .transport = all.transport,
+        .features = all.features,
+        .queue_size = all.queue_size,
+        .mmio_base = all.mmio_base,
+        .interrupt_number = all.interrupt_number,
+        .requests = all.requests,
+        .completions = all.completions,
+        .errors = all.errors,
+        .resets = all.resets,
+        .timeouts = all.timeouts,
+        .interrupts = all.interrupts,
+        .bytes_copied = all.bytes_copied,
+        .kicks = all.kicks,
+        .sessions = all.sessions,
+        .queued = all.queued,
+        .doorbells = all.doorbells,
+        .notices = all.notices,
     };
     return NX_OK;
 }

@@ -88,9 +88,9 @@ enum nx_status nx_server_run(const struct nx_server *server)
 
 // ---- Calling ------------------------------------------------------------------------------------
 
-bool nx_retry_again(struct nx_retry *retry)
+bool nx_retry_wait(struct nx_retry *retry)
 {
-    if (!retry->interrupted || retry->attempts >= RETRY_ATTEMPTS) {
+    if (retry->attempts >= RETRY_ATTEMPTS) {
         return false;
     }
     uint32_t doublings = retry->attempts < RETRY_DOUBLINGS ? retry->attempts : RETRY_DOUBLINGS;
@@ -118,12 +118,8 @@ static enum nx_status endpoint_look_up(enum nx_start_id id, const char *name, nx
     return status;
 }
 
-enum nx_status nx_service_endpoint(enum nx_start_id id, const char *name, nx_handle *endpoint)
+enum nx_status nx_service_look_up(enum nx_start_id id, const char *name, nx_handle *endpoint)
 {
-    *endpoint = nx_start_handle(id);
-    if (*endpoint != NX_HANDLE_NONE) {
-        return NX_OK;
-    }
     if ((size_t)id >= sizeof(endpoint_cache) / sizeof(endpoint_cache[0])) {
         return NX_ERR_OUT_OF_RANGE;
     }

@@ -19,7 +19,7 @@ extern char __tls_main[]; // user.ld
 _Thread_local struct nx_message_page *nx_thread_page;
 
 static struct nx_start_info start_info;
-static nx_handle handles_by_id[NX_START_HANDLES_MAX]; // constant after the start, like the rest
+nx_handle nx_start_handles[NX_START_HANDLES_MAX];
 static char argument_text[ARGUMENT_BYTES_MAX + 1];
 static char *argument_pointers[ARGUMENTS_MAX + 1];
 
@@ -28,12 +28,8 @@ const struct nx_start_info *nx_start(void)
     return &start_info;
 }
 
-nx_handle nx_start_handle(enum nx_start_id id)
+nx_handle nx_start_handle_find(enum nx_start_id id)
 {
-    if ((uint32_t)id < NX_START_HANDLES_MAX) {
-        return handles_by_id[id];
-    }
-    // An id of the program's own.
     for (uint32_t i = 0; i < start_info.handle_count; i++) {
         if (start_info.handles[i].id == (uint32_t)id) {
             return start_info.handles[i].handle;
@@ -48,7 +44,7 @@ static void handles_sort(void)
     for (uint32_t i = start_info.handle_count; i-- > 0;) {
         const struct nx_start_handle *given = &start_info.handles[i];
         if (given->id < NX_START_HANDLES_MAX) {
-            handles_by_id[given->id] = given->handle;
+            nx_start_handles[given->id] = given->handle;
         }
     }
 }

@@ -112,11 +112,24 @@ NX_MUST_CHECK NX_INLINE enum nx_status nx_service_call(nx_handle endpoint, size_
 
 // Whether to call again; waits first, longer each time. Gives up after about ten seconds. A service
 // that nexus-init has declared down answers at once and is not waited for.
-bool nx_retry_again(struct nx_retry *retry);
+bool nx_retry_wait(struct nx_retry *retry);
 
-// The endpoint of a service: the one granted under `id`, else the registry's under `name`, which is
-// looked up once. NX_ERR_NOT_FOUND or NX_ERR_ACCESS_DENIED: this program may not use it.
-NX_MUST_CHECK enum nx_status nx_service_endpoint(enum nx_start_id id, const char *name,
-                                                 nx_handle *endpoint);
+static inline bool nx_retry_again(struct nx_retry *retry)
+{
+    return retry->interrupted && nx_retry_wait(retry);
+}
+
+// The endpoint that the registry has under `name`; it is looked up once and kept under `id`.
+NX_MUST_CHECK enum nx_status nx_service_look_up(enum nx_start_id id, const char *name,
+                                                nx_handle *endpoint);
+
+// The endpoint of a service: the one granted under `id`, else the registry's under `name`.
+// NX_ERR_NOT_FOUND or NX_ERR_ACCESS_DENIED: this program may not use it.
+NX_MUST_CHECK static inline enum nx_status
+nx_service_endpoint(enum nx_start_id id, const char *name, nx_handle *endpoint)
+{
+    *endpoint = nx_start_handle(id);
+    return *endpoint != NX_HANDLE_NONE ? NX_OK : nx_service_look_up(id, name, endpoint);
+}
 
 #endif
