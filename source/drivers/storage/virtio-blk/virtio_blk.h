@@ -290,7 +290,13 @@ NX_MUST_CHECK enum nx_status virtio_blk_submit(struct virtio_blk *device,
 
 // Tells the device of everything submitted since the last kick, unless it asked not to be told or
 // there is nothing. Cheap to call in vain.
-void virtio_blk_kick(struct virtio_blk *device);
+void virtio_blk_kick_fresh(struct virtio_blk *device); // for virtio_blk_kick alone
+static inline void virtio_blk_kick(struct virtio_blk *device)
+{
+    if (device->queue.avail_index != device->queue.kicked_index) {
+        virtio_blk_kick_fresh(device);
+    }
+}
 
 // Serves one interrupt: acknowledges it at the device, takes every finished request (get them with
 // virtio_blk_completed) and restarts split ones. Bounded: work is at most that of the requests in

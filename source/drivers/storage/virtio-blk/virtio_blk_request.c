@@ -126,7 +126,7 @@ enum nx_status virtio_blk_submit(struct virtio_blk *device, struct virtio_blk_re
     return virtio_blk_submit_parts(device, request, now_ns);
 }
 
-void virtio_blk_kick(struct virtio_blk *device)
+void virtio_blk_kick_fresh(struct virtio_blk *device)
 {
     if (device->state != VIRTIO_BLK_READY || !virtqueue_kick_due(&device->queue)) {
         return;
