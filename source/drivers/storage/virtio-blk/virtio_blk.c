@@ -182,7 +182,7 @@ uint64_t virtio_blk_next_deadline(const struct virtio_blk *device)
     switch (device->state) {
     case VIRTIO_BLK_READY:
         // What ended before its deadline is taken out of it only by virtio_blk_expire.
-        return device->request_count > 0 ? device->earliest_deadline_ns : UINT64_MAX;
+        return virtio_blk_in_flight(device) > 0 ? device->earliest_deadline_ns : UINT64_MAX;
     case VIRTIO_BLK_RESETTING:
         return device->reset_deadline_ns;
     default:
