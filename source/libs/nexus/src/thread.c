@@ -33,13 +33,34 @@ struct thread_record {
 void nx_thread_entry(void); // start.S: sets gp and goes on with nx_thread_main
 void nx_thread_main(struct thread_record *record) __attribute__((noreturn));
 
+// The layout of one thread's mapping, as offsets from its base.
+struct thread_layout {
+    uint64_t stack_top;
+    uint64_t tls;
+    uint64_t page;
+    uint64_t length;
+};
+
+static struct thread_layout thread_layout_of(uint64_t stack_bytes)
+{
+    struct thread_layout layout;
+    uint64_t tls_bytes = (nx_tls_bytes() + NX_TLS_ALIGN - 1) & ~(uint64_t)(NX_TLS_ALIGN - 1);
+    layout.page =
+        NX_PAGE_ROUND_UP(stack_bytes + sizeof(struct thread_record) + tls_bytes + NX_TLS_ALIGN);
+    layout.length = layout.page + NX_PAGE_SIZE;
+    layout.tls = layout.page - tls_bytes;
+    layout.stack_top = (layout.tls - sizeof(struct thread_record)) & ~15ul;
+    return layout;
+}
+
 // What a place has beside its address. Owned by whoever took the place.
 struct place {
     nx_handle memory; // mapped there; NX_HANDLE_NONE: nothing is
     nx_handle exited; // notification of the thread's end
     nx_handle thread; // the kernel's, to be started anew; NX_HANDLE_NONE: none
     uint64_t base;    // of the mapping
-    uint64_t length;
+    uint64_t stack_bytes;
+    struct thread_layout layout; // for a stack of so many bytes
 };
 
 // The first places keep their memory when their thread has ended, for the next thread.
@@ -97,14 +118,16 @@ static void place_release(uint32_t slot)
     atomic_fetch_and_explicit(&places_used, ~(1ull << slot), memory_order_release);
 }
 
-// Gives the place memory of this length and a notification, unless it has them.
-static enum nx_status place_fill(uint32_t slot, uint64_t length)
+// Gives the place memory for a stack of this size and a notification, unless it has them.
+static enum nx_status place_fill(uint32_t slot, uint64_t stack_bytes)
 {
     struct place *place = &places[slot];
-    if (place->length == length) {
+    if (place->stack_bytes == stack_bytes) {
         return NX_OK;
     }
     place_clear(place);
+    place->layout = thread_layout_of(stack_bytes);
+    uint64_t length = place->layout.length;
     enum nx_status status = nx_notification_create(&place->exited);
     if (status == NX_OK) {
         status = nx_memory_create(length, 0, &place->memory);
@@ -116,7 +139,7 @@ static enum nx_status place_fill(uint32_t slot, uint64_t length)
     }
     if (status == NX_OK) {
         place->base = base;
-        place->length = length;
+        place->stack_bytes = stack_bytes;
     } else {
         place_clear(place);
     }
@@ -128,26 +151,6 @@ void nx_thread_main(struct thread_record *record)
     nx_thread_page = record->page;
     record->entry(record->argument);
     nx_thread_exit();
-}
-
-// The layout of one thread's mapping, as offsets from its base.
-struct thread_layout {
-    uint64_t stack_top;
-    uint64_t tls;
-    uint64_t page;
-    uint64_t length;
-};
-
-static struct thread_layout thread_layout_of(uint64_t stack_bytes)
-{
-    struct thread_layout layout;
-    uint64_t tls_bytes = (nx_tls_bytes() + NX_TLS_ALIGN - 1) & ~(uint64_t)(NX_TLS_ALIGN - 1);
-    layout.page =
-        NX_PAGE_ROUND_UP(stack_bytes + sizeof(struct thread_record) + tls_bytes + NX_TLS_ALIGN);
-    layout.length = layout.page + NX_PAGE_SIZE;
-    layout.tls = layout.page - tls_bytes;
-    layout.stack_top = (layout.tls - sizeof(struct thread_record)) & ~15ul;
-    return layout;
 }
 
 // The first thread of a place: makes it, and binds its end to the place's notification.
@@ -169,10 +172,10 @@ static enum nx_status thread_make(struct place *place, const struct nx_thread_se
 }
 
 // Writes the thread's record and starts it.
-static enum nx_status thread_begin(struct place *place, const struct thread_layout *layout,
-                                   const struct nx_thread_options *options, void (*entry)(void *),
-                                   void *argument)
+static enum nx_status thread_begin(struct place *place, const struct nx_thread_options *options,
+                                   void (*entry)(void *), void *argument)
 {
+    const struct thread_layout *layout = &place->layout;
     uint64_t base = place->base;
     uint64_t affinity = options != NULL ? options->affinity : 0;
     enum nx_class class =
@@ -210,10 +213,9 @@ enum nx_status nx_thread_spawn(const struct nx_thread_options *options, void (*e
         return status;
     }
     struct place *place = &places[slot];
-    struct thread_layout layout = thread_layout_of(stack_bytes);
-    status = place_fill(slot, layout.length);
+    status = place_fill(slot, stack_bytes);
     if (status == NX_OK) {
-        status = thread_begin(place, &layout, options, entry, argument);
+        status = thread_begin(place, options, entry, argument);
     }
     if (status != NX_OK) {
         place_clear(place);

@@ -100,7 +100,9 @@ static void push_to(struct hart *hart, struct thread *thread)
 
 void scheduler_make_ready(struct thread *thread)
 {
-    timer_cancel(thread);
+    // Acquire: as in timer_cancel, which most threads do not need.
+    if (atomic_load_explicit(&thread->timer.hart, memory_order_acquire) != NULL)
+        timer_cancel(thread);
     push_to(choose_hart(thread), thread);
 }
 

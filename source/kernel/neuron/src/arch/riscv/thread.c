@@ -16,7 +16,10 @@ void arch_thread_init(struct thread *thread, vaddr_t entry, uint64_t stack, uint
 {
     struct arch_thread *arch = arch_thread_of(thread);
 
-    memset(&arch->frame, 0, sizeof(arch->frame));
+#pragma GCC unroll 64
+    for (unsigned i = 0; i < FRAME_SLOTS; i++) {
+        arch->frame.x[i] = 0;
+    }
     if (arch->fpu_enabled != 0) {
         memset(arch->fpu, 0, sizeof(arch->fpu));
         arch->fcsr = 0;
