@@ -136,19 +136,29 @@ static inline void arch_thread_switch(struct thread *previous, struct thread *ne
 }
 
 // The words of a message in flight are those of the system call that this hart handles.
-static inline void arch_keep_message(struct thread *next, uint64_t badge)
+static inline void arch_keep_message(struct thread *next, uint64_t badge, uint64_t info)
 {
     arch_set_status(next, NX_OK);
     for (unsigned i = 0; i < 6; i++)
         arch_set_result(next, i, arch_hart_of(arch_hart_self())->message[i]);
-    arch_set_info(next, 0);
+    arch_set_info(next, info);
     arch_set_badge(next, badge);
 }
 
-static inline void arch_leave_with_message(struct thread *next, uint64_t badge)
+static inline void arch_reload_message(const struct thread *next)
+{
+    (void)next;
+}
+
+static inline uint64_t arch_message_info(void)
+{
+    return arch_hart_of(arch_hart_self())->message_info;
+}
+
+static inline void arch_leave_with_message(struct thread *next, uint64_t badge, uint64_t info)
 {
     struct arch_hart *arch = arch_hart_of(arch_hart_self());
-    arch_keep_message(next, badge);
+    arch_keep_message(next, badge, info);
     arch->switched = true;
     arch_space_activate(arch_thread_of(next)->direct_space);
     arch->left_with = next;

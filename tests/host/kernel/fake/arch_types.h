@@ -54,6 +54,7 @@ struct fake_translation {
 struct arch_hart {
     bool switched;            // the thread to resume is not certain to be the one that trapped
     uint64_t message[6];      // a1..a6 of the system call being handled
+    uint64_t message_info;    // a7
     struct thread *left_with; // whom a fast path left the kernel with; NULL: it declined
 
     // Any hart writes.

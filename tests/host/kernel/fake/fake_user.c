@@ -222,11 +222,16 @@ static struct thread *handle_syscall(const uint64_t *a)
 {
     uint64_t handle = a[0];
     fake_self->arch.left_with = NULL;
+    fake_self->arch.message_info = a[7];
     memcpy(fake_self->arch.message, &a[1], sizeof(fake_self->arch.message));
     if (a[7] == NX_SYS_CALL)
         handle = fastpath_call(handle);
     else if (a[7] == NX_SYS_REPLY_RECEIVE)
         handle = fastpath_reply_receive(handle);
+    else if ((a[7] & NX_INFO_NUMBER_MASK) == NX_SYS_CALL)
+        handle = fastpath_call_with_page(handle);
+    else if ((a[7] & NX_INFO_NUMBER_MASK) == NX_SYS_REPLY_RECEIVE)
+        handle = fastpath_reply_receive_with_page(handle);
     if (fake_self->arch.left_with != NULL)
         return fake_self->arch.left_with;
     return kernel_syscall(handle, a[1], a[2], a[3], a[4], a[5], a[6], a[7]);

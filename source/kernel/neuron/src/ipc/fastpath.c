@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The two messages that matter most, with nothing but register words: see fastpath.h.
+// The two messages that matter most: see fastpath.h.
 #include "ipc/fastpath.h"
 
 #include "arch/arch.h"
@@ -9,6 +9,7 @@
 #include "core/lock_inline.h"
 #include "ipc/endpoint.h"
 #include "ipc/notification.h"
+#include "nexus/message.h"
 #include "object/process.h"
 #include "sched/scheduler.h"
 #include "sched/thread.h"
@@ -20,10 +21,35 @@ static inline bool is_next(const struct hart *hart, const struct thread *thread)
            !scheduler_has_more_urgent(hart, thread);
 }
 
-uint64_t fastpath_call(uint64_t handle)
+// Whether an info word asks for nothing but bytes and up to `handles_max` handles.
+static inline bool is_plain(uint64_t info, uint32_t handles_max)
+{
+    return info >> NX_INFO_BYTES_SHIFT <= NX_MESSAGE_BYTES_MAX &&
+           NX_INFO_HANDLES(info) <= handles_max;
+}
+
+// Copies the bytes that an info word tells of from page to page. Whoever runs in the sender's
+// process may be changing them.
+static inline void copy_bytes(const struct thread *sender, struct thread *receiver, uint64_t info)
+{
+    const uint64_t *from = (const uint64_t *)(const void *)sender->page->data;
+    uint64_t *to = (uint64_t *)(void *)receiver->page->data;
+    uint64_t length = NX_INFO_BYTES(info);
+    const uint64_t *end = from + length / sizeof(uint64_t);
+    while (from < end)
+        *to++ = *from++;
+    for (uint64_t i = 0; i < length % sizeof(uint64_t); i++)
+        ((uint8_t *)to)[i] = ((const uint8_t *)from)[i];
+}
+
+// `with_page`: the message has bytes or handles as well, as its info word says.
+static inline __attribute__((always_inline)) uint64_t call(uint64_t handle, bool with_page)
 {
     struct hart *hart = hart_self();
     struct thread *current = hart->current;
+    uint64_t info = with_page ? arch_message_info() & ~NX_INFO_NUMBER_MASK : 0;
+    if (!is_plain(info, NX_MESSAGE_HANDLES_MAX))
+        return handle;
     struct handle_value value;
     if (!handle_lookup_fast(&current->process->handles, handle, NX_OBJECT_ENDPOINT, NX_RIGHT_CALL,
                             &value))
@@ -42,6 +68,18 @@ uint64_t fastpath_call(uint64_t handle)
     (void)thread_queue_pop_front(&endpoint->receivers);
     uint64_t received = thread_change_state(receiver, THREAD_RECEIVING, THREAD_RUNNING);
     lock_release_fast(&endpoint->lock);
+    if (with_page) {
+        copy_bytes(current, receiver, info);
+        if (NX_INFO_HANDLES(info) != 0) {
+            arch_keep_message(receiver, value.badge, info);
+            struct fastpath_handles handles = {current, receiver, NX_INFO_HANDLES(info), NX_OK};
+            if (fastpath_transfer(&handles) != NX_OK) {
+                arch_leave(fastpath_abort(&handles));
+                return handle;
+            }
+            arch_reload_message(receiver);
+        }
+    }
     object_acquire_fast(&current->object);
     receiver->caller = current;
     current->send_info = 0;
@@ -49,20 +87,34 @@ uint64_t fastpath_call(uint64_t handle)
     uint64_t wait = thread_begin_wait(current, THREAD_AWAITING_REPLY, NULL);
     receiver->caller_wait = wait; // without THREAD_KILLED, or fastpath_end takes it out
     if (__builtin_expect(((wait | received) & THREAD_KILLED) != 0, 0)) {
-        arch_keep_message(receiver, value.badge);
+        arch_keep_message(receiver, value.badge, info);
         arch_leave(fastpath_end(&(struct fastpath_switch){current, wait, NULL, receiver}));
         return handle;
     }
     scheduler_dispatch_directly(hart, receiver);
     lock_check_none_held();
-    arch_leave_with_message(receiver, value.badge);
+    arch_leave_with_message(receiver, value.badge, info);
     return handle;
 }
 
-uint64_t fastpath_reply_receive(uint64_t handle)
+uint64_t fastpath_call(uint64_t handle)
+{
+    return call(handle, false);
+}
+
+uint64_t fastpath_call_with_page(uint64_t handle)
+{
+    return call(handle, true);
+}
+
+static inline __attribute__((always_inline)) uint64_t reply_receive(uint64_t handle, bool with_page)
 {
     struct hart *hart = hart_self();
     struct thread *current = hart->current;
+    uint64_t info = with_page ? arch_message_info() & ~NX_INFO_NUMBER_MASK : 0;
+    // Handles are installed under locks that come before the endpoint's: not here.
+    if (!is_plain(info, 0))
+        return handle;
     // A caller to answer whom this hart can run at once.
     struct thread *caller = current->caller;
     if (!is_next(hart, caller))
@@ -86,6 +138,8 @@ uint64_t fastpath_reply_receive(uint64_t handle)
     }
 
     // Committed.
+    if (with_page)
+        copy_bytes(current, caller, info);
     current->caller = NULL;
     object_release_shared(&caller->object); // its process lists it: it runs
     thread_queue_push_back(&endpoint->receivers, current);
@@ -94,13 +148,23 @@ uint64_t fastpath_reply_receive(uint64_t handle)
     // A signal or a kill that came before the wait was published is still to be acted on.
     bool signalled = bound != NULL && atomic_load_explicit(&bound->bits, memory_order_seq_cst) != 0;
     if (__builtin_expect(signalled || (wait & THREAD_KILLED) != 0, 0)) {
-        arch_keep_message(caller, 0);
+        arch_keep_message(caller, 0, info);
         arch_leave(fastpath_end(
             &(struct fastpath_switch){current, wait, signalled ? bound : NULL, caller}));
         return handle;
     }
     scheduler_dispatch_directly(hart, caller);
     lock_check_none_held();
-    arch_leave_with_message(caller, 0);
+    arch_leave_with_message(caller, 0, info);
     return handle;
+}
+
+uint64_t fastpath_reply_receive(uint64_t handle)
+{
+    return reply_receive(handle, false);
+}
+
+uint64_t fastpath_reply_receive_with_page(uint64_t handle)
+{
+    return reply_receive(handle, true);
 }

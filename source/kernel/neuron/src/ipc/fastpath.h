@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The two messages that matter most, with nothing but register words: call to a waiting receiver,
-// and reply-and-wait when no caller is queued. Same hart, no deadline, no lock contention.
+// The two messages that matter most: call to a waiting receiver, and reply-and-wait when no caller
+// is queued. Same hart, no deadline, no lock contention.
 //
 // Each is a list of preconditions; the first that fails returns with nothing changed, and the
 // system call takes the slow path (ipc/endpoint.c), which handles everything and gives the same
@@ -24,6 +24,23 @@ uint64_t fastpath_call(uint64_t handle);
 
 // The same for NX_SYS_REPLY_RECEIVE.
 uint64_t fastpath_reply_receive(uint64_t handle);
+
+// The same two with any info word, which arch_message_info tells.
+uint64_t fastpath_call_with_page(uint64_t handle);
+uint64_t fastpath_reply_receive_with_page(uint64_t handle);
+
+// Handles that ride along with a call: `receiver` is owned, with the message's words in its frame.
+struct fastpath_handles {
+    struct thread *sender; // the current thread
+    struct thread *receiver;
+    uint32_t count;
+    enum nx_status status; // of fastpath_transfer
+};
+// Errors as transfer_handles.
+NX_MUST_CHECK enum nx_status fastpath_transfer(struct fastpath_handles *handles);
+// After it has failed: the sender gets the error, the receiver asks again. Returns the thread to
+// resume.
+struct thread *fastpath_abort(const struct fastpath_handles *handles);
 
 // A switch that cannot be direct after all, because of a kill or a signal just before it: `current`
 // waits with the word `wait`, `next` is RUNNING with its message in its frame; `bound` is the

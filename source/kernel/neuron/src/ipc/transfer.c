@@ -25,8 +25,7 @@ static void take_back(struct thread *receiver, const nx_handle *installed, uint3
     }
 }
 
-static enum nx_status transfer_handles(struct thread *sender, struct thread *receiver,
-                                       uint32_t count)
+enum nx_status transfer_handles(struct thread *sender, struct thread *receiver, uint32_t count)
 {
     nx_handle installed[NX_MESSAGE_HANDLES_MAX];
     for (uint32_t i = 0; i < count; i++) {

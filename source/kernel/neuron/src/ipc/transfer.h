@@ -16,4 +16,8 @@ bool transfer_info_is_valid(uint64_t info);
 NX_MUST_CHECK enum nx_status transfer_message(struct thread *sender, struct thread *receiver,
                                               uint64_t info, const uint64_t words[6]);
 
+// The handles' part of it.
+NX_MUST_CHECK enum nx_status transfer_handles(struct thread *sender, struct thread *receiver,
+                                              uint32_t count);
+
 #endif

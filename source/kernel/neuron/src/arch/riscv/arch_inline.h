@@ -172,7 +172,7 @@ static inline void arch_set_pc(struct thread *thread, uint64_t pc)
 
 // The registers a1..a6 hold the words of a message while ipc/fastpath.c runs, whose code is
 // compiled not to touch them.
-static inline void arch_keep_message(struct thread *next, uint64_t badge)
+static inline void arch_keep_message(struct thread *next, uint64_t badge, uint64_t info)
 {
     uint64_t *x = arch_thread_of(next)->frame.x;
 
@@ -182,16 +182,31 @@ static inline void arch_keep_message(struct thread *next, uint64_t badge)
                      : "r"(&x[FRAME_A1])
                      : "memory");
     x[FRAME_A0] = NX_OK;
-    x[FRAME_A7] = 0;
+    x[FRAME_A7] = info;
     x[FRAME_T0] = badge;
 }
 
-static inline void arch_leave_with_message(struct thread *next, uint64_t badge)
+static inline void arch_reload_message(const struct thread *next)
+{
+    __asm__ volatile("ld a1, 0(%0)\n\tld a2, 8(%0)\n\tld a3, 16(%0)\n\t"
+                     "ld a4, 24(%0)\n\tld a5, 32(%0)\n\tld a6, 40(%0)"
+                     :
+                     : "r"(&arch_thread_of_const(next)->frame.x[FRAME_A1])
+                     : "memory");
+}
+
+static inline uint64_t arch_message_info(void)
+{
+    return arch_hart_of(arch_hart_self())->message_info;
+}
+
+static inline void arch_leave_with_message(struct thread *next, uint64_t badge, uint64_t info)
 {
     register struct thread *a0 __asm__("a0") = next;
+    register uint64_t a7 __asm__("a7") = info;
     register uint64_t t0 __asm__("t0") = badge;
 
-    __asm__ volatile("j arch_resume_with_message" : : "r"(a0), "r"(t0) : "memory");
+    __asm__ volatile("j arch_resume_with_message" : : "r"(a0), "r"(a7), "r"(t0) : "memory");
     __builtin_unreachable();
 }
 

@@ -48,6 +48,7 @@ struct arch_hart {
     struct trap_report trap;
     uint64_t stack_bottom;
     struct thread *fpu_owner; // whose registers the FPU last loaded; compare fpu_hart before trust
+    uint64_t message_info;    // a7 of the message that a fast path tries
     bool sstc;                // its timer is stimecmp, not the firmware's
 };
 

@@ -61,11 +61,13 @@
 #define TRAP_VALUE         264
 #define TRAP_STATUS        272
 #define HART_FPU_OWNER     320
-#define HART_CURRENT       336 // of struct hart itself
+#define HART_MESSAGE_INFO  328
+#define HART_CURRENT       344 // of struct hart itself
 
 // System calls that the trap entry knows
 #define ARCH_SYS_CALL          1
 #define ARCH_SYS_REPLY_RECEIVE 4
+#define ARCH_SYS_NUMBER_MASK   0xff
 #define ARCH_SYS_NULL          0
 #define ARCH_SYS_INTERRUPT_ACK 34
 

@@ -122,6 +122,11 @@ arch_trap_entry:
 	beqz	a7, light_syscall	// ARCH_SYS_NULL
 	li	t0, ARCH_SYS_INTERRUPT_ACK
 	beq	a7, t0, light_syscall
+	andi	t0, a7, ARCH_SYS_NUMBER_MASK
+	addi	t0, t0, -ARCH_SYS_CALL
+	beqz	t0, fast_call_with_page
+	addi	t0, t0, ARCH_SYS_CALL - ARCH_SYS_REPLY_RECEIVE
+	beqz	t0, fast_reply_receive_with_page
 
 	ENTER_SYSCALL
 	jal	kernel_syscall		// (a0..a7) -> a0 = thread to resume
@@ -149,6 +154,21 @@ fast_reply_receive:
 	ENTER_SYSCALL
 	jal	fastpath_reply_receive
 	li	a7, ARCH_SYS_REPLY_RECEIVE
+
+	j	declined
+
+fast_call_with_page:
+	ENTER_SYSCALL
+	sd	a7, HART_MESSAGE_INFO(tp)
+	jal	fastpath_call_with_page
+	ld	a7, HART_MESSAGE_INFO(tp)
+	j	declined
+
+fast_reply_receive_with_page:
+	ENTER_SYSCALL
+	sd	a7, HART_MESSAGE_INFO(tp)
+	jal	fastpath_reply_receive_with_page
+	ld	a7, HART_MESSAGE_INFO(tp)
 
 // The fast path has used the registers of the thread that trapped, so those are reloaded in any case.
 declined:
@@ -183,7 +203,8 @@ light_syscall:
 	li	a7, 0
 	sret
 
-// From a fast path: a0 = thread to resume, a1..a6 = words of the message for it, t0 = badge, tp = hart.
+// From a fast path: a0 = thread to resume, a1..a6 and a7 = words and info of the message for
+// it, t0 = badge, tp = hart.
 // The thread waited in a system call, ran last on this hart, and its space is known here.
 	.global arch_resume_with_message
 arch_resume_with_message:
@@ -198,7 +219,6 @@ arch_resume_with_message:
 	LOAD	sp, FRAME_SP
 	LOAD	tp, FRAME_TP
 	CLEAR_TEMPORARIES
-	li	a7, 0			// info
 	csrw	sscratch, a0
 	li	a0, 0			// status
 	sret
