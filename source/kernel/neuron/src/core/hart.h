@@ -58,6 +58,7 @@ struct hart {
     _Atomic uint32_t state; // enum nx_hart_state
 
     // Hart-local.
+    struct thread *handoff; // RUNNABLE and owned: more urgent than `current`, to run at once
     bool reschedule; // run the scheduler before returning to user mode
     bool slice_over; // a tick passed: give way to an equal thread too
     bool leaving;    // stop this hart at the next point where it owns no lock

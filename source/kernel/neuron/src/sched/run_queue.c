@@ -2,6 +2,8 @@
 // A hart's run queue: RUNNABLE threads by class, first in first out within a class.
 #include "sched/run_queue.h"
 
+#include "core/hart.h"
+#include "core/lock_inline.h"
 #include "sched/thread.h"
 
 void run_queue_init(struct run_queue *queue)
@@ -9,9 +11,15 @@ void run_queue_init(struct run_queue *queue)
     lock_init(&queue->lock, LOCK_RANK_RUN_QUEUE);
 }
 
+static void lock_run_queue(struct run_queue *queue)
+{
+    if (!lock_try_acquire_fast(&queue->lock, hart_self()))
+        lock_acquire(&queue->lock);
+}
+
 static void set_length(struct run_queue *queue, uint32_t length)
 {
-    atomic_store_explicit(&queue->length, length, memory_order_relaxed);
+    arch_store_relaxed(&queue->length, length);
 }
 
 static uint32_t get_bitmap(const struct run_queue *queue)
@@ -21,7 +29,7 @@ static uint32_t get_bitmap(const struct run_queue *queue)
 
 static void set_bitmap(struct run_queue *queue, uint32_t bitmap)
 {
-    atomic_store_explicit(&queue->bitmap, bitmap, memory_order_relaxed);
+    arch_store_relaxed(&queue->bitmap, bitmap);
 }
 
 static uint32_t get_length(const struct run_queue *queue)
@@ -31,7 +39,7 @@ static uint32_t get_length(const struct run_queue *queue)
 
 void run_queue_push(struct run_queue *queue, struct thread *thread, bool front)
 {
-    lock_acquire(&queue->lock);
+    lock_run_queue(queue);
     uint8_t class = atomic_load_explicit(&thread->class, memory_order_relaxed);
     if (front)
         thread_queue_push_front(&queue->ready[class], thread);
@@ -39,7 +47,7 @@ void run_queue_push(struct run_queue *queue, struct thread *thread, bool front)
         thread_queue_push_back(&queue->ready[class], thread);
     set_bitmap(queue, get_bitmap(queue) | 1u << class);
     set_length(queue, get_length(queue) + 1);
-    lock_release(&queue->lock);
+    lock_release_fast(&queue->lock);
 }
 
 // Removes `thread`, which sits in ready[class]. Caller holds the lock.
@@ -54,7 +62,7 @@ static void take_locked(struct run_queue *queue, struct thread *thread, uint32_t
 struct thread *run_queue_pop_at_least(struct run_queue *queue, enum nx_class floor)
 {
     struct thread *thread = NULL;
-    lock_acquire(&queue->lock);
+    lock_run_queue(queue);
     uint32_t bitmap = get_bitmap(queue);
     if (bitmap >> floor != 0) {
         uint32_t class = NX_CLASS_COUNT - 1; // few: quicker than to count zeroes without Zbb
@@ -63,8 +71,29 @@ struct thread *run_queue_pop_at_least(struct run_queue *queue, enum nx_class flo
         thread = queue->ready[class].first;
         take_locked(queue, thread, class);
     }
-    lock_release(&queue->lock);
+    lock_release_fast(&queue->lock);
     return thread;
+}
+
+struct thread *run_queue_rotate(struct run_queue *queue, struct thread *thread)
+{
+    uint8_t class = atomic_load_explicit(&thread->class, memory_order_relaxed);
+    if (get_bitmap(queue) >> class == 0)
+        return NULL;
+    struct thread *next = NULL;
+    lock_run_queue(queue);
+    uint32_t bitmap = get_bitmap(queue);
+    if (bitmap >> class != 0) {
+        uint32_t highest = 31u - (uint32_t)__builtin_clz(bitmap);
+        next = thread_queue_pop_front(&queue->ready[highest]);
+        if (thread_queue_is_empty(&queue->ready[highest]))
+            bitmap &= ~(1u << highest);
+        (void)thread_change_state(thread, THREAD_RUNNING, THREAD_RUNNABLE);
+        thread_queue_push_back(&queue->ready[class], thread);
+        set_bitmap(queue, bitmap | 1u << class);
+    }
+    lock_release_fast(&queue->lock);
+    return next;
 }
 
 struct thread *run_queue_pop(struct run_queue *queue)

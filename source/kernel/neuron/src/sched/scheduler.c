@@ -43,13 +43,20 @@ static bool is_online(const struct hart *hart)
     return atomic_load_explicit(&hart->state, memory_order_relaxed) == NX_HART_ONLINE;
 }
 
+// Harts in the idle loop: a hint, like running_class, in one word.
+static _Atomic uint32_t idle_harts;
+
 // The hart whose queue a ready thread joins: the last one it ran on if idle, else an idle one, else
 // the last one again, else any that is allowed and online.
 static struct hart *choose_hart(const struct thread *thread)
 {
-    uint32_t online = hart_online_mask();
     struct hart *fallback = hart_self();
     struct hart *home = &harts[atomic_load_explicit(&thread->home, memory_order_relaxed)];
+    uint32_t idle = atomic_load_explicit(&idle_harts, memory_order_relaxed);
+    uint32_t affinity = thread_affinity(thread);
+    if ((affinity & home->bit) != 0 && (affinity & idle & ~home->bit) == 0 && is_online(home))
+        return home;
+    uint32_t online = hart_online_mask();
     bool home_allowed = (online & hart_bit(home)) != 0 && scheduler_may_run(thread, hart_bit(home));
     if (home_allowed) {
         fallback = home;
@@ -92,7 +99,6 @@ static void notify_hart(struct hart *hart, int32_t class)
 static void push_to(struct hart *hart, struct thread *thread)
 {
     int32_t class = class_of(thread);
-    thread_set_state(thread, THREAD_RUNNABLE);
     run_queue_push(&hart->run_queue, thread, false);
     // The queue owns the thread from here on.
     notify_hart(hart, class);
@@ -100,10 +106,33 @@ static void push_to(struct hart *hart, struct thread *thread)
 
 void scheduler_make_ready(struct thread *thread)
 {
+    struct hart *self = hart_self();
     // Acquire: as in timer_cancel, which most threads do not need.
     if (atomic_load_explicit(&thread->timer.hart, memory_order_acquire) != NULL)
         timer_cancel(thread);
+    thread_set_state(thread, THREAD_RUNNABLE);
+    struct hart *hart = choose_hart(thread);
+    if (hart == self && self->handoff == NULL && class_of(thread) > running_class(self)) {
+        self->handoff = thread;
+        self->reschedule = true;
+        return;
+    }
+    push_to(hart, thread);
+}
+
+// Takes the thread that this hart has been handed, if it may run here and is more urgent than
+// `class` and than all that are queued; else it joins a queue.
+static struct thread *take_handoff(struct hart *hart, int32_t class)
+{
+    struct thread *thread = hart->handoff;
+    if (thread == NULL)
+        return NULL;
+    hart->handoff = NULL;
+    if (class_of(thread) > class && !scheduler_has_more_urgent(hart, thread) &&
+        scheduler_may_run(thread, hart->bit))
+        return thread;
     push_to(choose_hart(thread), thread);
+    return NULL;
 }
 
 // Books the time since the last dispatch on the thread that had the hart.
@@ -154,8 +183,11 @@ enum nx_status scheduler_steal(struct hart *thief, struct hart *victim, uint32_t
 // A popped thread that may not run here any more (its affinity changed) moves on.
 static struct thread *next_thread(struct hart *hart)
 {
+    struct thread *thread = take_handoff(hart, CLASS_IDLE);
+    if (thread != NULL)
+        return thread;
     for (;;) {
-        struct thread *thread = run_queue_pop(&hart->run_queue);
+        thread = run_queue_pop(&hart->run_queue);
         if (thread == NULL)
             return steal(hart);
         if (scheduler_may_run(thread, hart_bit(hart)))
@@ -215,6 +247,7 @@ static struct thread *idle_until_work(struct hart *hart)
     // Release: what this hart did in the space comes before.
     atomic_store_explicit(&hart->spaceless, true, memory_order_release);
     arch_thread_switch(NULL, NULL);
+    atomic_fetch_or_explicit(&idle_harts, hart->bit, memory_order_relaxed);
     while (thread == NULL) {
         reclaim_pass(hart);
         bool more = reclaim_run(RECLAIM_STEPS_IDLE);
@@ -236,9 +269,12 @@ static struct thread *idle_until_work(struct hart *hart)
         }
         interrupts_handle_pending();
         log_signal_reader();
-        if (hart->leaving)
+        if (hart->leaving) {
+            atomic_fetch_and_explicit(&idle_harts, ~hart->bit, memory_order_relaxed);
             hart_leave_now();
+        }
     }
+    atomic_fetch_and_explicit(&idle_harts, ~hart->bit, memory_order_relaxed);
     return thread;
 }
 
@@ -265,8 +301,24 @@ void scheduler_yield(struct hart *target)
     struct thread *current = hart->current;
     if (!is_online(target) || !scheduler_may_run(current, hart_bit(target)))
         target = hart;
+    if (target == hart && hart->handoff == NULL && scheduler_may_run(current, hart->bit)) {
+        struct thread *next = run_queue_rotate(&hart->run_queue, current);
+        // Nobody to give way to, or the usual case: somebody who may run here.
+        if (next == NULL)
+            return;
+        if (scheduler_may_run(next, hart->bit)) {
+            account(hart, current);
+            scheduler_switch_to(next);
+            return;
+        }
+        push_to(choose_hart(next), next);
+        hart->current = NULL;
+        scheduler_run_next();
+        return;
+    }
     account(hart, current);
     hart->current = NULL;
+    thread_set_state(current, THREAD_RUNNABLE);
     push_to(target, current);
     scheduler_run_next();
 }
@@ -282,24 +334,30 @@ void scheduler_preempt(void)
     // Its class may have changed; announced before the queue is looked at, as in idle_until_work.
     atomic_store_explicit(&hart->running_class, class_of(current), memory_order_relaxed);
     atomic_thread_fence(memory_order_seq_cst);
-    enum nx_class floor = (enum nx_class)(class_of(current) + (hart->slice_over ? 0 : 1));
+    bool slice_over = hart->slice_over;
+    enum nx_class floor = (enum nx_class)(class_of(current) + (slice_over ? 0 : 1));
     hart->slice_over = false;
+    struct thread *next = take_handoff(hart, class_of(current));
     if (has_queued(hart))
         timer_start_tick(hart);
-    if (floor >= NX_CLASS_COUNT && scheduler_may_run(current, hart_bit(hart)))
-        return;
-    if (!scheduler_may_run(current, hart_bit(hart))) {
-        scheduler_yield(hart);
-        return;
+    if (next == NULL) {
+        if (floor >= NX_CLASS_COUNT && scheduler_may_run(current, hart_bit(hart)))
+            return;
+        if (!scheduler_may_run(current, hart_bit(hart))) {
+            scheduler_yield(hart);
+            return;
+        }
+        while ((next = run_queue_pop_at_least(&hart->run_queue, floor)) != NULL &&
+               !scheduler_may_run(next, hart_bit(hart)))
+            push_to(choose_hart(next), next);
+        if (next == NULL)
+            return;
     }
-    struct thread *next;
-    while ((next = run_queue_pop_at_least(&hart->run_queue, floor)) != NULL &&
-           !scheduler_may_run(next, hart_bit(hart)))
-        push_to(choose_hart(next), next);
-    if (next == NULL)
-        return;
     account(hart, current);
-    push_to(hart, current);
+    // One that has its slice left goes on before its equals.
+    thread_set_state(current, THREAD_RUNNABLE);
+    run_queue_push(&hart->run_queue, current, !slice_over);
+    timer_start_tick(hart);
     scheduler_switch_to(next);
     hart->reschedule = false;
 }
@@ -349,6 +407,10 @@ void scheduler_timer_interrupt(void)
 void scheduler_evacuate(struct hart *hart)
 {
     struct thread *thread;
+    if (hart == hart_self() && (thread = hart->handoff) != NULL) {
+        hart->handoff = NULL;
+        push_to(choose_hart(thread), thread);
+    }
     while ((thread = run_queue_pop(&hart->run_queue)) != NULL)
         push_to(choose_hart(thread), thread);
 }

@@ -6,6 +6,10 @@
 // on if that one is idle or nothing else is, so that caches stay warm; an idle hart within its
 // affinity otherwise. Only a hart that is idle or runs something less urgent gets an IPI.
 //
+// A thread made ready on its own hart that is more urgent than the current one does not go through
+// the queue: the hart is handed it (hart->handoff) and switches to it before it leaves the kernel.
+// Thieves do not see it, but it never waits for longer than that.
+//
 // Why an idle hart misses nothing: it announces that it is idle (running_class = -1), fences, looks
 // at its queue and mailbox once more, then sleeps; wfi returns at once if an interrupt already
 // pends. Whoever pushes a thread fences after the push and then reads running_class, so at least
