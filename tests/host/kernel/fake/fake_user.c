@@ -232,6 +232,10 @@ static struct thread *handle_syscall(const uint64_t *a)
         handle = fastpath_call_with_page(handle);
     else if ((a[7] & NX_INFO_NUMBER_MASK) == NX_SYS_REPLY_RECEIVE)
         handle = fastpath_reply_receive_with_page(handle);
+    else if (a[7] == NX_SYS_NOTIFICATION_SIGNAL)
+        fastpath_signal(handle, a[1]);
+    else if (a[7] == NX_SYS_THREAD_YIELD)
+        fastpath_yield(handle);
     if (fake_self->arch.left_with != NULL)
         return fake_self->arch.left_with;
     return kernel_syscall(handle, a[1], a[2], a[3], a[4], a[5], a[6], a[7]);

@@ -7,9 +7,9 @@
 // results. Behind the line marked "committed" nothing can fail. Ownership and ordering are those of
 // sched/thread.h and ipc/endpoint.h.
 //
-// The words stay in the sender's registers a1..a6, which become the receiver's: the code of
-// fastpath.c is compiled not to touch them (meson.build), so it calls only what takes one argument.
-// The sender's kept registers are saved, so it uses those freely and has no prologue.
+// The words of a message stay in the sender's registers a1..a6, which become the receiver's: the
+// code of fastpath.c is compiled not to touch them (meson.build), so it calls only what takes one
+// argument. The sender's kept registers are saved, so it uses those freely and has no prologue.
 #ifndef NEURON_FASTPATH_H
 #define NEURON_FASTPATH_H
 
@@ -28,6 +28,11 @@ uint64_t fastpath_reply_receive(uint64_t handle);
 // The same two with any info word, which arch_message_info tells.
 uint64_t fastpath_call_with_page(uint64_t handle);
 uint64_t fastpath_reply_receive_with_page(uint64_t handle);
+
+// NX_SYS_NOTIFICATION_SIGNAL and NX_SYS_THREAD_YIELD: end in arch_leave, or return with nothing
+// done.
+void fastpath_signal(uint64_t handle, uint64_t bits);
+void fastpath_yield(uint64_t target);
 
 // Handles that ride along with a call: `receiver` is owned, with the message's words in its frame.
 struct fastpath_handles {

@@ -27,11 +27,6 @@ enum nx_status notification_create(struct process *process, struct notification 
     return NX_OK;
 }
 
-uint64_t notification_take_bits(struct notification *notification)
-{
-    return atomic_exchange_explicit(&notification->bits, 0, memory_order_seq_cst);
-}
-
 void notification_report(struct thread *receiver, uint64_t bits)
 {
     arch_set_status(receiver, NX_OK);

@@ -42,7 +42,10 @@ NX_MUST_CHECK enum nx_status notification_wait(struct notification *notification
                                                uint64_t deadline);
 
 // Takes all bits; 0 when there are none.
-uint64_t notification_take_bits(struct notification *notification);
+static inline uint64_t notification_take_bits(struct notification *notification)
+{
+    return atomic_exchange_explicit(&notification->bits, 0, memory_order_seq_cst);
+}
 // Sets a receiver's results to "bits of the bound notification".
 void notification_report(struct thread *receiver, uint64_t bits);
 

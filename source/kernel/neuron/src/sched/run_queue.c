@@ -11,6 +11,9 @@ void run_queue_init(struct run_queue *queue)
     lock_init(&queue->lock, LOCK_RANK_RUN_QUEUE);
 }
 
+_Static_assert(NX_CLASS_COUNT == 4, "run_queue_highest has an entry for each bitmap");
+const uint8_t run_queue_highest[] = {0, 0, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 3, 3, 3, 3};
+
 static void lock_run_queue(struct run_queue *queue)
 {
     if (!lock_try_acquire_fast(&queue->lock, hart_self()))
@@ -73,27 +76,6 @@ struct thread *run_queue_pop_at_least(struct run_queue *queue, enum nx_class flo
     }
     lock_release_fast(&queue->lock);
     return thread;
-}
-
-struct thread *run_queue_rotate(struct run_queue *queue, struct thread *thread)
-{
-    uint8_t class = atomic_load_explicit(&thread->class, memory_order_relaxed);
-    if (get_bitmap(queue) >> class == 0)
-        return NULL;
-    struct thread *next = NULL;
-    lock_run_queue(queue);
-    uint32_t bitmap = get_bitmap(queue);
-    if (bitmap >> class != 0) {
-        uint32_t highest = 31u - (uint32_t)__builtin_clz(bitmap);
-        next = thread_queue_pop_front(&queue->ready[highest]);
-        if (thread_queue_is_empty(&queue->ready[highest]))
-            bitmap &= ~(1u << highest);
-        (void)thread_change_state(thread, THREAD_RUNNING, THREAD_RUNNABLE);
-        thread_queue_push_back(&queue->ready[class], thread);
-        set_bitmap(queue, bitmap | 1u << class);
-    }
-    lock_release_fast(&queue->lock);
-    return next;
 }
 
 struct thread *run_queue_pop(struct run_queue *queue)

@@ -26,9 +26,8 @@ void run_queue_init(struct run_queue *queue);
 void run_queue_push(struct run_queue *queue, struct thread *thread, bool front);
 // The most urgent thread, now owned by the caller; NULL when empty.
 struct thread *run_queue_pop(struct run_queue *queue);
-// The RUNNING `thread`, which the caller owns, makes way for one of its class or above, whom the
-// caller then owns: it goes to the back of its class. NULL when there is none; nothing has changed.
-struct thread *run_queue_rotate(struct run_queue *queue, struct thread *thread);
+// The highest class of a bitmap that is not 0.
+extern const uint8_t run_queue_highest[];
 // The same, but only a thread of a class at or above `floor`.
 struct thread *run_queue_pop_at_least(struct run_queue *queue, enum nx_class floor);
 

@@ -22,11 +22,6 @@
 
 #define CLASS_IDLE (-1)
 
-static uint8_t class_of(const struct thread *thread)
-{
-    return atomic_load_explicit(&thread->class, memory_order_relaxed);
-}
-
 bool scheduler_may_run(const struct thread *thread, uint32_t hart_bit)
 {
     uint32_t affinity = thread_affinity(thread);
@@ -52,10 +47,6 @@ static struct hart *choose_hart(const struct thread *thread)
 {
     struct hart *fallback = hart_self();
     struct hart *home = &harts[atomic_load_explicit(&thread->home, memory_order_relaxed)];
-    uint32_t idle = atomic_load_explicit(&idle_harts, memory_order_relaxed);
-    uint32_t affinity = thread_affinity(thread);
-    if ((affinity & home->bit) != 0 && (affinity & idle & ~home->bit) == 0 && is_online(home))
-        return home;
     uint32_t online = hart_online_mask();
     bool home_allowed = (online & hart_bit(home)) != 0 && scheduler_may_run(thread, hart_bit(home));
     if (home_allowed) {
@@ -98,7 +89,7 @@ static void notify_hart(struct hart *hart, int32_t class)
 
 static void push_to(struct hart *hart, struct thread *thread)
 {
-    int32_t class = class_of(thread);
+    int32_t class = thread_class(thread);
     run_queue_push(&hart->run_queue, thread, false);
     // The queue owns the thread from here on.
     notify_hart(hart, class);
@@ -111,38 +102,34 @@ void scheduler_make_ready(struct thread *thread)
     if (atomic_load_explicit(&thread->timer.hart, memory_order_acquire) != NULL)
         timer_cancel(thread);
     thread_set_state(thread, THREAD_RUNNABLE);
-    struct hart *hart = choose_hart(thread);
-    if (hart == self && self->handoff == NULL && class_of(thread) > running_class(self)) {
+    // Urgent, at home and no allowed hart idles: handed over.
+    uint32_t idle = atomic_load_explicit(&idle_harts, memory_order_relaxed) & ~self->bit;
+    uint32_t affinity = thread_affinity(thread);
+    if (thread_class(thread) > running_class(self) &&
+        atomic_load_explicit(&thread->home, memory_order_relaxed) == self->index.value &&
+        (affinity & self->bit) != 0 && (affinity & idle) == 0 && self->handoff == NULL &&
+        is_online(self)) {
         self->handoff = thread;
         self->reschedule = true;
         return;
     }
-    push_to(hart, thread);
+    push_to(choose_hart(thread), thread);
 }
 
 // Takes the thread that this hart has been handed, if it may run here and is more urgent than
 // `class` and than all that are queued; else it joins a queue.
-static struct thread *take_handoff(struct hart *hart, int32_t class)
+static inline __attribute__((always_inline)) struct thread *take_handoff(struct hart *hart,
+                                                                         int32_t class)
 {
     struct thread *thread = hart->handoff;
     if (thread == NULL)
         return NULL;
     hart->handoff = NULL;
-    if (class_of(thread) > class && !scheduler_has_more_urgent(hart, thread) &&
+    if (thread_class(thread) > class && !scheduler_has_more_urgent(hart, thread) &&
         scheduler_may_run(thread, hart->bit))
         return thread;
     push_to(choose_hart(thread), thread);
     return NULL;
-}
-
-// Books the time since the last dispatch on the thread that had the hart.
-static void account(struct hart *hart, struct thread *thread)
-{
-    uint64_t now = arch_time();
-    if (thread != NULL)
-        atomic_fetch_add_explicit(&thread->process->run_time, now - hart->dispatched_at,
-                                  memory_order_relaxed);
-    hart->dispatched_at = now;
 }
 
 void scheduler_switch_to(struct thread *next)
@@ -281,7 +268,7 @@ static struct thread *idle_until_work(struct hart *hart)
 void scheduler_run_next(void)
 {
     struct hart *hart = hart_self();
-    account(hart, hart->current);
+    scheduler_account(hart, hart->current);
     if (hart->reschedule)
         log_signal_reader();
     hart->reschedule = false;
@@ -301,22 +288,7 @@ void scheduler_yield(struct hart *target)
     struct thread *current = hart->current;
     if (!is_online(target) || !scheduler_may_run(current, hart_bit(target)))
         target = hart;
-    if (target == hart && hart->handoff == NULL && scheduler_may_run(current, hart->bit)) {
-        struct thread *next = run_queue_rotate(&hart->run_queue, current);
-        // Nobody to give way to, or the usual case: somebody who may run here.
-        if (next == NULL)
-            return;
-        if (scheduler_may_run(next, hart->bit)) {
-            account(hart, current);
-            scheduler_switch_to(next);
-            return;
-        }
-        push_to(choose_hart(next), next);
-        hart->current = NULL;
-        scheduler_run_next();
-        return;
-    }
-    account(hart, current);
+    scheduler_account(hart, current);
     hart->current = NULL;
     thread_set_state(current, THREAD_RUNNABLE);
     push_to(target, current);
@@ -332,12 +304,12 @@ void scheduler_preempt(void)
     if (hart->leaving)
         hart_leave_now();
     // Its class may have changed; announced before the queue is looked at, as in idle_until_work.
-    atomic_store_explicit(&hart->running_class, class_of(current), memory_order_relaxed);
+    atomic_store_explicit(&hart->running_class, thread_class(current), memory_order_relaxed);
     atomic_thread_fence(memory_order_seq_cst);
     bool slice_over = hart->slice_over;
-    enum nx_class floor = (enum nx_class)(class_of(current) + (slice_over ? 0 : 1));
+    enum nx_class floor = (enum nx_class)(thread_class(current) + (slice_over ? 0 : 1));
     hart->slice_over = false;
-    struct thread *next = take_handoff(hart, class_of(current));
+    struct thread *next = take_handoff(hart, thread_class(current));
     if (has_queued(hart))
         timer_start_tick(hart);
     if (next == NULL) {
@@ -353,7 +325,7 @@ void scheduler_preempt(void)
         if (next == NULL)
             return;
     }
-    account(hart, current);
+    scheduler_account(hart, current);
     // One that has its slice left goes on before its equals.
     thread_set_state(current, THREAD_RUNNABLE);
     run_queue_push(&hart->run_queue, current, !slice_over);

@@ -64,6 +64,16 @@ static inline void scheduler_dispatch_directly(struct hart *hart, struct thread 
                        atomic_load_explicit(&next->class, memory_order_relaxed));
 }
 
+// Books the time since the last dispatch on the thread that had the hart, or on nobody.
+static inline void scheduler_account(struct hart *hart, struct thread *thread)
+{
+    uint64_t now = arch_time();
+    if (thread != NULL)
+        atomic_fetch_add_explicit(&thread->process->run_time, now - hart->dispatched_at,
+                                  memory_order_relaxed);
+    hart->dispatched_at = now;
+}
+
 // The switch itself: `next` is RUNNING and owned by this hart; `previous` ran last, or NULL for
 // "any".
 static inline void scheduler_dispatch(struct hart *hart, struct thread *previous,
@@ -104,7 +114,7 @@ bool scheduler_may_run(const struct thread *thread, uint32_t hart_bit);
 static inline bool scheduler_has_more_urgent(const struct hart *hart, const struct thread *thread)
 {
     uint32_t bitmap = atomic_load_explicit(&hart->run_queue.bitmap, memory_order_relaxed);
-    return bitmap >> (atomic_load_explicit(&thread->class, memory_order_relaxed) + 1) != 0;
+    return bitmap >> (thread_class(thread) + 1) != 0;
 }
 
 // Moves all threads of a queue whose hart is no longer online to other harts.

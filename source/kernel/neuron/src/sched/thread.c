@@ -14,12 +14,6 @@
 
 static _Atomic uint64_t next_thread_id = 1;
 
-void thread_set_state(struct thread *thread, enum thread_state state)
-{
-    uint64_t wait = atomic_load_explicit(&thread->wait, memory_order_relaxed);
-    (void)thread_change_state(thread, thread_state_of(wait), state);
-}
-
 // Owner only.
 static void set_beginning(struct thread *thread, const struct thread_beginning *beginning)
 {

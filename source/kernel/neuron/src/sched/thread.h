@@ -116,6 +116,17 @@ static inline void thread_queue_push_back(struct thread_queue *queue, struct thr
         queue->first = thread;
 }
 
+static inline void thread_queue_push_front(struct thread_queue *queue, struct thread *thread)
+{
+    thread->link.previous = NULL;
+    thread->link.next = queue->first;
+    if (queue->first != NULL)
+        queue->first->link.previous = thread;
+    else
+        queue->last = thread;
+    queue->first = thread;
+}
+
 // NULL when the queue is empty.
 static inline struct thread *thread_queue_pop_front(struct thread_queue *queue)
 {
@@ -159,6 +170,11 @@ static inline void thread_forbid_direct(struct thread *thread)
                               memory_order_relaxed);
 }
 
+static inline uint8_t thread_class(const struct thread *thread)
+{
+    return atomic_load_explicit(&thread->class, memory_order_relaxed);
+}
+
 static inline uint32_t thread_affinity(const struct thread *thread)
 {
     return (uint32_t)atomic_load_explicit(&thread->placement, memory_order_relaxed);
@@ -186,7 +202,11 @@ static inline uint64_t thread_change_state(struct thread *thread, enum thread_st
     return atomic_fetch_add_explicit(&thread->wait, (uint64_t)to - (uint64_t)from,
                                      memory_order_relaxed);
 }
-void thread_set_state(struct thread *thread, enum thread_state state);
+static inline void thread_set_state(struct thread *thread, enum thread_state state)
+{
+    uint64_t wait = atomic_load_explicit(&thread->wait, memory_order_relaxed);
+    (void)thread_change_state(thread, thread_state_of(wait), state);
+}
 
 // The RUNNING current thread begins a new wait: advances the sequence and publishes the state,
 // under the object's lock where the state has one (object NULL: it has none). Returns the word;

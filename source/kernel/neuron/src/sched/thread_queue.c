@@ -4,17 +4,6 @@
 
 #include "sched/thread.h"
 
-void thread_queue_push_front(struct thread_queue *queue, struct thread *thread)
-{
-    thread->link.previous = NULL;
-    thread->link.next = queue->first;
-    if (queue->first != NULL)
-        queue->first->link.previous = thread;
-    else
-        queue->last = thread;
-    queue->first = thread;
-}
-
 void thread_queue_remove(struct thread_queue *queue, struct thread *thread)
 {
     if (thread->link.previous != NULL)

@@ -23,7 +23,6 @@ static inline bool thread_queue_is_empty(const struct thread_queue *queue)
     return queue->first == NULL;
 }
 
-void thread_queue_push_front(struct thread_queue *queue, struct thread *thread);
 void thread_queue_remove(struct thread_queue *queue, struct thread *thread);
 
 #endif

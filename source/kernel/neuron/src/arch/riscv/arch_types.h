@@ -49,6 +49,7 @@ struct arch_hart {
     uint64_t stack_bottom;
     struct thread *fpu_owner; // whose registers the FPU last loaded; compare fpu_hart before trust
     uint64_t message_info;    // a7 of the message that a fast path tries
+    uint64_t arguments[2];    // a0 and a1 of another call that one tries
     bool sstc;                // its timer is stimecmp, not the firmware's
 };
 

@@ -62,14 +62,17 @@
 #define TRAP_STATUS        272
 #define HART_FPU_OWNER     320
 #define HART_MESSAGE_INFO  328
-#define HART_CURRENT       344 // of struct hart itself
+#define HART_ARGUMENTS     336
+#define HART_CURRENT       360 // of struct hart itself
 
 // System calls that the trap entry knows
-#define ARCH_SYS_CALL          1
-#define ARCH_SYS_REPLY_RECEIVE 4
-#define ARCH_SYS_NUMBER_MASK   0xff
-#define ARCH_SYS_NULL          0
-#define ARCH_SYS_INTERRUPT_ACK 34
+#define ARCH_SYS_CALL                1
+#define ARCH_SYS_REPLY_RECEIVE       4
+#define ARCH_SYS_NUMBER_MASK         0xff
+#define ARCH_SYS_NULL                0
+#define ARCH_SYS_INTERRUPT_ACK       34
+#define ARCH_SYS_NOTIFICATION_SIGNAL 8
+#define ARCH_SYS_THREAD_YIELD        31
 
 // struct arch_boot_slot
 #define SLOT_HART_ID 0

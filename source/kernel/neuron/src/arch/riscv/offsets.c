@@ -27,6 +27,7 @@ PROVE(arch_hart, trap_depth, HART_TRAP_DEPTH);
 PROVE(arch_hart, trap.x, HART_TRAP);
 PROVE(arch_hart, fpu_owner, HART_FPU_OWNER);
 PROVE(arch_hart, message_info, HART_MESSAGE_INFO);
+PROVE(arch_hart, arguments, HART_ARGUMENTS);
 PROVE(hart, current, HART_CURRENT);
 PROVE(trap_report, cause, TRAP_CAUSE);
 PROVE(trap_report, value, TRAP_VALUE);
@@ -44,6 +45,8 @@ _Static_assert(sizeof(struct hart_stacks) == STACKS_SIZE, "boot.S finds the firs
 _Static_assert(sizeof(((struct trap_frame *)0)->x) == FRAME_SLOTS * 8, "slots are 8 bytes");
 _Static_assert(ARCH_SYS_CALL == NX_SYS_CALL && ARCH_SYS_REPLY_RECEIVE == NX_SYS_REPLY_RECEIVE &&
                    ARCH_SYS_NUMBER_MASK == NX_INFO_NUMBER_MASK && ARCH_SYS_NULL == NX_SYS_NULL &&
-                   ARCH_SYS_INTERRUPT_ACK == NX_SYS_INTERRUPT_ACK,
+                   ARCH_SYS_INTERRUPT_ACK == NX_SYS_INTERRUPT_ACK &&
+                   ARCH_SYS_NOTIFICATION_SIGNAL == NX_SYS_NOTIFICATION_SIGNAL &&
+                   ARCH_SYS_THREAD_YIELD == NX_SYS_THREAD_YIELD,
                "trap.S dispatches these");
 _Static_assert(FRAME_A7 == FRAME_A0 + 7, "arguments are consecutive");

@@ -122,6 +122,10 @@ arch_trap_entry:
 	beqz	a7, light_syscall	// ARCH_SYS_NULL
 	li	t0, ARCH_SYS_INTERRUPT_ACK
 	beq	a7, t0, light_syscall
+	li	t0, ARCH_SYS_NOTIFICATION_SIGNAL
+	beq	a7, t0, fast_signal
+	li	t0, ARCH_SYS_THREAD_YIELD
+	beq	a7, t0, fast_yield
 	andi	t0, a7, ARCH_SYS_NUMBER_MASK
 	addi	t0, t0, -ARCH_SYS_CALL
 	beqz	t0, fast_call_with_page
@@ -169,6 +173,25 @@ fast_reply_receive_with_page:
 	sd	a7, HART_MESSAGE_INFO(tp)
 	jal	fastpath_reply_receive_with_page
 	ld	a7, HART_MESSAGE_INFO(tp)
+
+	j	declined
+
+fast_signal:
+	ENTER_SYSCALL
+	sd	a0, HART_ARGUMENTS(tp)
+	sd	a1, (HART_ARGUMENTS + 8)(tp)
+	jal	fastpath_signal
+	ld	a0, HART_ARGUMENTS(tp)
+	ld	a1, (HART_ARGUMENTS + 8)(tp)
+	li	a7, ARCH_SYS_NOTIFICATION_SIGNAL
+	j	declined
+
+fast_yield:
+	ENTER_SYSCALL
+	sd	a0, HART_ARGUMENTS(tp)
+	jal	fastpath_yield
+	ld	a0, HART_ARGUMENTS(tp)
+	li	a7, ARCH_SYS_THREAD_YIELD
 
 // The fast path has used the registers of the thread that trapped, so those are reloaded in any case.
 declined:
