@@ -138,7 +138,11 @@ static void queue_caller(uint64_t info)
 
 static bool was_woken(const struct thread *thread, enum nx_status status)
 {
-    return run_queue_pop(&harts[0].run_queue) == thread &&
+    struct thread *woken = harts[0].handoff;
+    harts[0].handoff = NULL;
+    if (woken == NULL)
+        woken = run_queue_pop(&harts[0].run_queue);
+    return woken == thread &&
            (enum nx_status)result_of(thread, 0) == status;
 }
 

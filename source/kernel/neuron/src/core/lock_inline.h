@@ -23,6 +23,13 @@ static inline bool lock_try_acquire_fast(struct lock *lock, const struct hart *h
     return true;
 }
 
+// lock_acquire without a call where the lock is free.
+static inline void lock_acquire_fast(struct lock *lock)
+{
+    if (!lock_try_acquire_fast(lock, hart_self()))
+        lock_acquire(lock);
+}
+
 static inline void lock_release_fast(struct lock *lock)
 {
     lock_check_release(lock);

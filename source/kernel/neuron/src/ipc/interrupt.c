@@ -4,6 +4,7 @@
 
 #include "arch/arch.h"
 #include "arch_inline.h"
+#include "core/lock_inline.h"
 #include "core/hart.h"
 #include "core/machine.h"
 #include "core/panic.h"
@@ -48,7 +49,7 @@ enum nx_status interrupt_bind(struct interrupt *interrupt, struct notification *
         return NX_ERR_UNSUPPORTED;
     if (!object_try_acquire(&notification->object))
         return NX_ERR_BAD_HANDLE;
-    lock_acquire(&interrupt->lock);
+    lock_acquire_fast(&interrupt->lock);
     struct notification *old = interrupt->notification;
     interrupt->notification = notification;
     interrupt->bits = bits;
@@ -61,7 +62,7 @@ enum nx_status interrupt_bind(struct interrupt *interrupt, struct notification *
         interrupt->claimed = false;
         arch_irq_complete(interrupt->source, hart);
     }
-    lock_release(&interrupt->lock);
+    lock_release_fast(&interrupt->lock);
     if (old != NULL)
         object_release(&old->object);
     return NX_OK;
@@ -70,14 +71,14 @@ enum nx_status interrupt_bind(struct interrupt *interrupt, struct notification *
 enum nx_status interrupt_acknowledge(struct interrupt *interrupt)
 {
     enum nx_status status = NX_ERR_BAD_STATE;
-    lock_acquire(&interrupt->lock);
+    lock_acquire_fast(&interrupt->lock);
     if (interrupt->claimed) {
         interrupt->claimed = false;
         interrupt->acknowledged++;
         arch_irq_complete(interrupt->source, (struct hart_index){interrupt->hart});
         status = NX_OK;
     }
-    lock_release(&interrupt->lock);
+    lock_release_fast(&interrupt->lock);
     return status;
 }
 
@@ -94,19 +95,19 @@ static void deliver(uint32_t source)
         arch_irq_complete(source, hart->index);
         return;
     }
-    lock_acquire(&interrupt->lock);
+    lock_acquire_fast(&interrupt->lock);
     if (interrupt->notification == NULL) {
         // Not bound, or being destroyed. A later bind unmasks it, under this lock.
         arch_irq_set_masked(source, true);
         arch_irq_complete(source, hart->index);
-        lock_release(&interrupt->lock);
+        lock_release_fast(&interrupt->lock);
         return;
     }
     interrupt->claimed = true;
     interrupt->count++;
     struct notification *notification = interrupt->notification;
     uint64_t bits = interrupt->bits;
-    lock_release(&interrupt->lock);
+    lock_release_fast(&interrupt->lock);
     // Unbound meanwhile or not, the notification lives until this hart leaves the kernel.
     notification_signal(notification, bits);
 }
@@ -130,7 +131,7 @@ void interrupt_move_all(struct hart *from, struct hart *to)
             atomic_load_explicit(&interrupts[source], memory_order_acquire);
         if (interrupt == NULL)
             continue;
-        lock_acquire(&interrupt->lock);
+        lock_acquire_fast(&interrupt->lock);
         if (interrupt->hart == from->index.value && interrupt->notification != NULL) {
             if (interrupt->claimed) {
                 // Completed on the context that claimed it; still asserted, it is claimed anew.
@@ -141,7 +142,7 @@ void interrupt_move_all(struct hart *from, struct hart *to)
             interrupt->hart = to->index.value;
             arch_irq_enable(source, to->index);
         }
-        lock_release(&interrupt->lock);
+        lock_release_fast(&interrupt->lock);
     }
 }
 
@@ -152,7 +153,7 @@ bool interrupt_describe(uint64_t index, struct nx_info_interrupt *record)
             atomic_load_explicit(&interrupts[source], memory_order_acquire);
         if (interrupt == NULL || index-- > 0)
             continue;
-        lock_acquire(&interrupt->lock);
+        lock_acquire_fast(&interrupt->lock);
         *record = (struct nx_info_interrupt){
             .source = source,
             .bound = interrupt->notification != NULL,
@@ -161,7 +162,7 @@ bool interrupt_describe(uint64_t index, struct nx_info_interrupt *record)
             .hart = interrupt->hart,
             .context = arch_irq_context((struct hart_index){interrupt->hart}),
         };
-        lock_release(&interrupt->lock);
+        lock_release_fast(&interrupt->lock);
         return true;
     }
     return false;
@@ -174,14 +175,14 @@ enum destroy_result interrupt_destroy_step(struct object *object)
     struct interrupt *interrupt = CONTAINER_OF(object, struct interrupt, object);
     struct hart_index hart = {interrupt->hart};
     if (interrupt->notification != NULL) {
-        lock_acquire(&interrupt->lock);
+        lock_acquire_fast(&interrupt->lock);
         struct notification *notification = interrupt->notification;
         interrupt->notification = NULL;
         if (interrupt->claimed)
             arch_irq_complete(interrupt->source, hart);
         arch_irq_set_masked(interrupt->source, true);
         arch_irq_disable(interrupt->source, hart);
-        lock_release(&interrupt->lock);
+        lock_release_fast(&interrupt->lock);
         object_release(&notification->object);
     }
     atomic_store_explicit(&interrupts[interrupt->source], NULL, memory_order_release);

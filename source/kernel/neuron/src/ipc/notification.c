@@ -5,6 +5,7 @@
 #include "arch/arch.h"
 #include "arch_inline.h"
 #include "core/hart.h"
+#include "core/lock_inline.h"
 #include "core/panic.h"
 #include "ipc/endpoint.h"
 #include "nexus/message.h"
@@ -43,7 +44,7 @@ void notification_remove_waiter(struct notification *notification, struct thread
 // Takes one waiter out with the bits as its result; NULL when none waits or none is left to give.
 static struct thread *take_waiter(struct notification *notification)
 {
-    lock_acquire(&notification->lock);
+    lock_acquire_fast(&notification->lock);
     struct thread *thread = notification->waiters.first;
     uint64_t bits = thread != NULL ? notification_take_bits(notification) : 0;
     if (bits != 0) {
@@ -54,7 +55,7 @@ static struct thread *take_waiter(struct notification *notification)
     } else {
         thread = NULL;
     }
-    lock_release(&notification->lock);
+    lock_release_fast(&notification->lock);
     return thread;
 }
 

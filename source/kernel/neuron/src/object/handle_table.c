@@ -4,6 +4,7 @@
 
 #include "arch/arch.h"
 #include "arch_inline.h"
+#include "core/lock_inline.h"
 #include "core/panic.h"
 #include "ipc/endpoint.h"
 #include "mm/frame.h"
@@ -141,7 +142,7 @@ enum nx_status handle_install(struct process *process, const struct handle_value
     struct handle_table *table = &process->handles;
     if (!object_try_acquire(value->object))
         return NX_ERR_BAD_HANDLE;
-    lock_acquire(&table->lock);
+    lock_acquire_fast(&table->lock);
     enum nx_status status = table->closed ? NX_ERR_BAD_STATE : NX_OK;
     uint32_t index = 0;
     if (status == NX_OK)
@@ -156,7 +157,7 @@ enum nx_status handle_install(struct process *process, const struct handle_value
         if (value->type == NX_OBJECT_ENDPOINT && (value->rights & NX_RIGHT_RECEIVE) != 0)
             endpoint_receiver_added(value->object);
     }
-    lock_release(&table->lock);
+    lock_release_fast(&table->lock);
     if (status != NX_OK)
         object_release(value->object);
     return status;
@@ -203,13 +204,13 @@ enum nx_status handle_close(struct process *process, uint64_t handle)
     if (slot == NULL)
         return NX_ERR_BAD_HANDLE;
     struct handle_value value;
-    lock_acquire(&table->lock);
+    lock_acquire_fast(&table->lock);
     uint64_t tag = atomic_load_explicit(&slot->tag, memory_order_relaxed);
     bool valid =
         tag_generation(tag) == handle >> HANDLE_INDEX_BITS && tag_type(tag) != NX_OBJECT_NONE;
     if (valid)
         slot_clear(table, slot, index, &value);
-    lock_release(&table->lock);
+    lock_release_fast(&table->lock);
     if (!valid)
         return NX_ERR_BAD_HANDLE;
     value_dispose(&value);
@@ -232,11 +233,11 @@ static bool take_any(struct handle_table *table, struct handle_value *value)
         if (!is_used(&chunk[index]))
             continue;
         struct handle_slot *slot = slot_at(table, base + index);
-        lock_acquire(&table->lock);
+        lock_acquire_fast(&table->lock);
         bool taken = is_used(slot);
         if (taken)
             slot_clear(table, slot, base + index, value);
-        lock_release(&table->lock);
+        lock_release_fast(&table->lock);
         if (taken)
             return true;
     }
@@ -246,9 +247,9 @@ static bool take_any(struct handle_table *table, struct handle_value *value)
 bool handle_table_close_some(struct process *process, uint32_t limit)
 {
     struct handle_table *table = &process->handles;
-    lock_acquire(&table->lock);
+    lock_acquire_fast(&table->lock);
     table->closed = true;
-    lock_release(&table->lock);
+    lock_release_fast(&table->lock);
     while (limit-- > 0 && table->chunk_count > 0) {
         struct handle_value value;
         if (take_any(table, &value)) {

@@ -4,6 +4,7 @@
 
 #include "arch/arch.h"
 #include "arch_inline.h"
+#include "core/lock_inline.h"
 #include "core/lock.h"
 #include "core/panic.h"
 #include "mm/frame.h"
@@ -78,7 +79,7 @@ void *pool_alloc(size_t size)
 {
     ASSERT(size > 0 && size <= POOL_SIZE_MAX);
     uint32_t class = pool_class(size);
-    lock_acquire(&pool_lock);
+    lock_acquire_fast(&pool_lock);
     struct pool_page *page = pool_partial[class];
     if (page == NULL)
         page = pool_grow(class);
@@ -90,7 +91,7 @@ void *pool_alloc(size_t size)
         if (page->free == NULL)
             pool_unlink(page);
     }
-    lock_release(&pool_lock);
+    lock_release_fast(&pool_lock);
     if (slot != NULL)
         memset(slot, 0, pool_sizes[class]);
     return slot;
@@ -102,7 +103,7 @@ void pool_free(void *memory)
         (struct pool_page *)(void *)((uintptr_t)memory & ~(uintptr_t)(NX_PAGE_SIZE - 1));
     struct pool_slot *slot = memory;
     bool empty = false;
-    lock_acquire(&pool_lock);
+    lock_acquire_fast(&pool_lock);
     ASSERT(page->used > 0);
     if (page->free == NULL)
         pool_link(page);
@@ -113,7 +114,7 @@ void pool_free(void *memory)
         pool_unlink(page);
         empty = true;
     }
-    lock_release(&pool_lock);
+    lock_release_fast(&pool_lock);
     if (empty)
         frame_free(arch_direct_unmap(page));
 }

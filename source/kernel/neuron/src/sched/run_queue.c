@@ -14,12 +14,6 @@ void run_queue_init(struct run_queue *queue)
 _Static_assert(NX_CLASS_COUNT == 4, "run_queue_highest has an entry for each bitmap");
 const uint8_t run_queue_highest[] = {0, 0, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 3, 3, 3, 3};
 
-static void lock_run_queue(struct run_queue *queue)
-{
-    if (!lock_try_acquire_fast(&queue->lock, hart_self()))
-        lock_acquire(&queue->lock);
-}
-
 static void set_length(struct run_queue *queue, uint32_t length)
 {
     arch_store_relaxed(&queue->length, length);
@@ -42,7 +36,7 @@ static uint32_t get_length(const struct run_queue *queue)
 
 void run_queue_push(struct run_queue *queue, struct thread *thread, bool front)
 {
-    lock_run_queue(queue);
+    lock_acquire_fast(&queue->lock);
     uint8_t class = atomic_load_explicit(&thread->class, memory_order_relaxed);
     if (front)
         thread_queue_push_front(&queue->ready[class], thread);
@@ -50,7 +44,7 @@ void run_queue_push(struct run_queue *queue, struct thread *thread, bool front)
         thread_queue_push_back(&queue->ready[class], thread);
     set_bitmap(queue, get_bitmap(queue) | 1u << class);
     set_length(queue, get_length(queue) + 1);
-    lock_release_fast(&queue->lock);
+    lock_release(&queue->lock);
 }
 
 // Removes `thread`, which sits in ready[class]. Caller holds the lock.
@@ -65,7 +59,7 @@ static void take_locked(struct run_queue *queue, struct thread *thread, uint32_t
 struct thread *run_queue_pop_at_least(struct run_queue *queue, enum nx_class floor)
 {
     struct thread *thread = NULL;
-    lock_run_queue(queue);
+    lock_acquire_fast(&queue->lock);
     uint32_t bitmap = get_bitmap(queue);
     if (bitmap >> floor != 0) {
         uint32_t class = NX_CLASS_COUNT - 1; // few: quicker than to count zeroes without Zbb

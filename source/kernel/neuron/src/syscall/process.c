@@ -4,6 +4,7 @@
 
 #include "arch/arch.h"
 #include "arch_inline.h"
+#include "core/lock_inline.h"
 #include "core/hart.h"
 #include "ipc/endpoint.h"
 #include "ipc/notification.h"
@@ -57,10 +58,10 @@ enum nx_status sys_process_info(struct thread *current, const uint64_t *argument
     if (status != NX_OK)
         return status;
     uint64_t used = atomic_load_explicit(&process->used, memory_order_relaxed);
-    lock_acquire(&process->lock);
+    lock_acquire_fast(&process->lock);
     int64_t exit_status = process->exit_status;
     uint32_t state = atomic_load_explicit(&process->state, memory_order_relaxed);
-    lock_release(&process->lock);
+    lock_release_fast(&process->lock);
     arch_set_result(current, 0, state);
     arch_set_result(current, 1, (uint64_t)exit_status);
     arch_set_result(current, 2, round_up(used, NX_PAGE_SIZE) / NX_PAGE_SIZE);
