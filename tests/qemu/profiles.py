@@ -30,14 +30,14 @@ JUMP_FIRMWARE = "/usr/lib/riscv64-linux-gnu/opensbi/generic/fw_jump.bin"
 FLIPPED_FILE = "fixtures/hello.txt"
 SELFTEST_STATUS = r"init: selftest-client ended status=1"
 # A machine without wake-ups may stop anywhere after the marker that its counterfactual is about.
-STUCK = (r"^missing: (uartd|virtioblkd|pkgfs|SELFTEST|nx|neuron: ipi)", r"^timeout", SELFTEST_STATUS)
+STUCK = (r"^missing: (uartd|virtioblkd|pkgfs|SELFTEST|nx|neuron: ipi|init: service)", r"^timeout", SELFTEST_STATUS)
 STUCK_SECONDS = 25
 # A boot that should panic does so in its first second.
 PANIC_SECONDS = 20
 PANICKING_HART = 2
 UART_NODE = "/soc/serial@10000000"
 # What comes of tests that need every hart's wake-ups.
-STUCK_TESTS = r"forbidden: SELFTEST: (hart stop\+start|races) FAIL"
+STUCK_TESTS = r"forbidden: SELFTEST: (hart stop\+start|races|quiet harts|block queue) FAIL"
 
 
 @dataclass(frozen=True)
@@ -273,7 +273,7 @@ PROFILES = [
             r"hart3",
             r"smp(=| online)",
             r"KSELFTEST: (ipi resched|work stealing)",
-            r"SELFTEST: smp (per-hart ticks|ipi)",
+            r"SELFTEST: (smp (per-hart ticks|ipi)|quiet harts)",
             SELFTEST_STATUS,
         ),
     ),
@@ -298,7 +298,14 @@ PROFILES = [
         turns_red,
         options={"DISK": "none"},
         red=(r"missing: pkgfs: mounted from virtio-blk ro", r"missing: virtioblkd: ready"),
-        follows=(r"virtioblkd", r"pkgfs", r"nx: vblk", r"init: nx ended", SELFTEST_STATUS),
+        follows=(
+            r"virtioblkd",
+            r"pkgfs",
+            r"nx: vblk",
+            r"init: (nx ended|service block killed)",
+            r"SELFTEST: block queue",
+            SELFTEST_STATUS,
+        ),
     ),
     Profile(
         "red-byte",
