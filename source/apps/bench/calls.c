@@ -186,10 +186,10 @@ static void fpu_client_thread(void *argument)
     client->sum = sum;
 }
 
-bool subject_call_fpu(void)
+static bool call_fpu(const char *role)
 {
     const struct partner_options options = {
-        .role = "fpu", .harts = HART_HERE, .class = NX_CLASS_NORMAL};
+        .role = role, .harts = HART_HERE, .class = NX_CLASS_NORMAL};
     const struct nx_thread_options here = {.affinity = HART_HERE, .class = -1};
     struct partner partner;
     struct nx_thread thread;
@@ -199,4 +199,14 @@ bool subject_call_fpu(void)
     BENCH_OK(nx_thread_join(&thread));
     bool done = calls_end(&partner, client.failed, 0);
     return done && (client.sum == LAPS * 0.25 || bench_fail("floating-point registers were lost"));
+}
+
+bool subject_call_fpu(void)
+{
+    return call_fpu("echo");
+}
+
+bool subject_call_fpu_both(void)
+{
+    return call_fpu("fpu");
 }

@@ -73,14 +73,18 @@ enum nx_status handle_lookup_any(const struct handle_table *table, uint64_t hand
 enum nx_status handle_lookup(const struct handle_table *table, uint64_t handle,
                              enum nx_object_type type, uint32_t rights, struct handle_value *value)
 {
+    value->rights = rights;
+    value->type = type;
+    if (__builtin_expect(handle_lookup_fast(table, handle, type, rights, value), 1))
+        return NX_OK;
+    // Why not.
     enum nx_status status = handle_lookup_any(table, handle, value);
     if (status != NX_OK)
         return status;
     if (value->type != type)
         return NX_ERR_WRONG_TYPE;
-    if ((value->rights & rights) != rights)
-        return NX_ERR_ACCESS_DENIED;
-    return NX_OK;
+    // All there now: it changed between the two looks.
+    return (value->rights & rights) != rights ? NX_ERR_ACCESS_DENIED : NX_ERR_BAD_HANDLE;
 }
 
 // Adds a chunk of slots that were never used. Caller holds the lock.

@@ -63,13 +63,14 @@ void handle_table_init(struct handle_table *table);
 // `rights` are not all there.
 NX_MUST_CHECK enum nx_status handle_lookup_any(const struct handle_table *table, uint64_t handle,
                                                struct handle_value *value);
+// On success value->rights are those asked for.
 NX_MUST_CHECK enum nx_status handle_lookup(const struct handle_table *table, uint64_t handle,
                                            enum nx_object_type type, uint32_t rights,
                                            struct handle_value *value);
 
-// The same for fast paths, without the reason of a refusal; value->rights and type are not set.
+// The same without the reason of a refusal; value->rights and type are not set.
 static inline bool handle_lookup_fast(const struct handle_table *table, uint64_t handle,
-                                      enum nx_object_type type, uint32_t right,
+                                      enum nx_object_type type, uint32_t rights,
                                       struct handle_value *value)
 {
     uint64_t index = handle & ((1u << HANDLE_INDEX_BITS) - 1);
@@ -84,8 +85,8 @@ static inline bool handle_lookup_fast(const struct handle_table *table, uint64_t
     value->badge = atomic_load_explicit(&slot->badge, memory_order_relaxed);
     atomic_thread_fence(memory_order_acquire);
     return tag >> HANDLE_TAG_GENERATION_SHIFT == handle >> HANDLE_INDEX_BITS &&
-           (tag & (HANDLE_TAG_TYPE_MASK | right << HANDLE_TAG_RIGHTS_SHIFT)) ==
-               ((uint64_t)type | right << HANDLE_TAG_RIGHTS_SHIFT) &&
+           (tag & (HANDLE_TAG_TYPE_MASK | (uint64_t)rights << HANDLE_TAG_RIGHTS_SHIFT)) ==
+               ((uint64_t)type | (uint64_t)rights << HANDLE_TAG_RIGHTS_SHIFT) &&
            atomic_load_explicit(&slot->tag, memory_order_relaxed) == tag;
 }
 
