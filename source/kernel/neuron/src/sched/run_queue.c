@@ -65,8 +65,10 @@ struct thread *run_queue_pop_at_least(struct run_queue *queue, enum nx_class flo
         uint32_t class = NX_CLASS_COUNT - 1; // few: quicker than to count zeroes without Zbb
         while ((bitmap >> class & 1) == 0)
             class --;
-        thread = queue->ready[class].first;
-        take_locked(queue, thread, class);
+        thread = thread_queue_pop_front(&queue->ready[class]);
+        if (thread_queue_is_empty(&queue->ready[class]))
+            set_bitmap(queue, bitmap & ~(1u << class));
+        set_length(queue, get_length(queue) - 1);
     }
     lock_release_fast(&queue->lock);
     return thread;

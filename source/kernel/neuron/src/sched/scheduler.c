@@ -47,6 +47,10 @@ static struct hart *choose_hart(const struct thread *thread)
 {
     struct hart *fallback = hart_self();
     struct hart *home = &harts[atomic_load_explicit(&thread->home, memory_order_relaxed)];
+    uint32_t affinity = thread_affinity(thread);
+    uint32_t idle = atomic_load_explicit(&idle_harts, memory_order_relaxed) & ~home->bit;
+    if ((affinity & home->bit) != 0 && (affinity & idle) == 0 && is_online(home))
+        return home;
     uint32_t online = hart_online_mask();
     bool home_allowed = (online & hart_bit(home)) != 0 && scheduler_may_run(thread, hart_bit(home));
     if (home_allowed) {
