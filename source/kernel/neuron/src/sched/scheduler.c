@@ -146,7 +146,9 @@ static struct thread *steal(struct hart *hart)
 {
     for (uint32_t step = 1; step < hart_count(); step++) {
         struct hart *victim = &harts[(hart->index.value + step) % hart_count()];
-        if (atomic_load_explicit(&victim->run_queue.length, memory_order_relaxed) == 0)
+        // An idle hart takes by itself what it has just been sent.
+        if (atomic_load_explicit(&victim->run_queue.length, memory_order_relaxed) == 0 ||
+            (atomic_load_explicit(&idle_harts, memory_order_relaxed) & victim->bit) != 0)
             continue;
         // Failing to find a thread that may move here is the usual answer, not an error.
         if (scheduler_steal(hart, victim, RUN_QUEUE_STEAL_MAX, NX_CLASS_COUNT - 1) == NX_OK)
