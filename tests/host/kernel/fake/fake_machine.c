@@ -357,6 +357,8 @@ static void watchdog(int signal)
 // Harts that a run or a test had online are absent again.
 static void retire_harts(void)
 {
+    // Their idle loops were left in the middle.
+    atomic_store(&scheduler_idle_harts, 0);
     for (uint32_t i = 0; i < hart_count(); i++) {
         if (harts[i].arch.has_pthread)
             pthread_join(harts[i].arch.pthread, NULL);

@@ -38,8 +38,7 @@ static bool is_online(const struct hart *hart)
     return atomic_load_explicit(&hart->state, memory_order_relaxed) == NX_HART_ONLINE;
 }
 
-// Harts in the idle loop: a hint, like running_class, in one word.
-static _Atomic uint32_t idle_harts;
+_Atomic uint32_t scheduler_idle_harts;
 
 // The hart whose queue a ready thread joins: the last one it ran on if idle, else an idle one, else
 // the last one again, else any that is allowed and online.
@@ -48,7 +47,7 @@ static struct hart *choose_hart(const struct thread *thread)
     struct hart *fallback = hart_self();
     struct hart *home = &harts[atomic_load_explicit(&thread->home, memory_order_relaxed)];
     uint32_t affinity = thread_affinity(thread);
-    uint32_t idle = atomic_load_explicit(&idle_harts, memory_order_relaxed) & ~home->bit;
+    uint32_t idle = atomic_load_explicit(&scheduler_idle_harts, memory_order_relaxed) & ~home->bit;
     if ((affinity & home->bit) != 0 && (affinity & idle) == 0 && is_online(home))
         return home;
     uint32_t online = hart_online_mask();
@@ -107,7 +106,7 @@ void scheduler_make_ready(struct thread *thread)
         timer_cancel(thread);
     thread_set_state(thread, THREAD_RUNNABLE);
     // Urgent, at home and no allowed hart idles: handed over.
-    uint32_t idle = atomic_load_explicit(&idle_harts, memory_order_relaxed) & ~self->bit;
+    uint32_t idle = atomic_load_explicit(&scheduler_idle_harts, memory_order_relaxed) & ~self->bit;
     uint32_t affinity = thread_affinity(thread);
     if (thread_class(thread) > running_class(self) &&
         atomic_load_explicit(&thread->home, memory_order_relaxed) == self->index.value &&
@@ -148,7 +147,7 @@ static struct thread *steal(struct hart *hart)
         struct hart *victim = &harts[(hart->index.value + step) % hart_count()];
         // An idle hart takes by itself what it has just been sent.
         if (atomic_load_explicit(&victim->run_queue.length, memory_order_relaxed) == 0 ||
-            (atomic_load_explicit(&idle_harts, memory_order_relaxed) & victim->bit) != 0)
+            (atomic_load_explicit(&scheduler_idle_harts, memory_order_relaxed) & victim->bit) != 0)
             continue;
         // Failing to find a thread that may move here is the usual answer, not an error.
         if (scheduler_steal(hart, victim, RUN_QUEUE_STEAL_MAX, NX_CLASS_COUNT - 1) == NX_OK)
@@ -240,7 +239,7 @@ static struct thread *idle_until_work(struct hart *hart)
     // Release: what this hart did in the space comes before.
     atomic_store_explicit(&hart->spaceless, true, memory_order_release);
     arch_thread_switch(NULL, NULL);
-    atomic_fetch_or_explicit(&idle_harts, hart->bit, memory_order_relaxed);
+    atomic_fetch_or_explicit(&scheduler_idle_harts, hart->bit, memory_order_relaxed);
     while (thread == NULL) {
         reclaim_pass(hart);
         bool more = reclaim_run(RECLAIM_STEPS_IDLE);
@@ -263,11 +262,11 @@ static struct thread *idle_until_work(struct hart *hart)
         interrupts_handle_pending();
         log_signal_reader();
         if (hart->leaving) {
-            atomic_fetch_and_explicit(&idle_harts, ~hart->bit, memory_order_relaxed);
+            atomic_fetch_and_explicit(&scheduler_idle_harts, ~hart->bit, memory_order_relaxed);
             hart_leave_now();
         }
     }
-    atomic_fetch_and_explicit(&idle_harts, ~hart->bit, memory_order_relaxed);
+    atomic_fetch_and_explicit(&scheduler_idle_harts, ~hart->bit, memory_order_relaxed);
     return thread;
 }
 

@@ -27,6 +27,9 @@
 struct hart;
 struct thread;
 
+// Mask of harts in the idle loop: a hint, like their running_class, in one word.
+extern _Atomic uint32_t scheduler_idle_harts;
+
 // The caller owns `thread`; afterwards a run queue does, and its hart is told. `status` style
 // results are already in the frame.
 void scheduler_make_ready(struct thread *thread);
