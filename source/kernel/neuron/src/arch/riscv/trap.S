@@ -5,7 +5,7 @@
 // struct hart in the kernel. The kernel never uses gp, and t2..t6 are fixed registers in its C code
 // (-ffixed-*), so a system call need neither save nor clear them.
 //
-// Counts of the null system call's path are in docs/adr/0002-syscall-is-a-function-call.md.
+// Where the instructions go is in docs/performance.md.
 
 #include "asm_offsets.h"
 
