@@ -160,16 +160,14 @@ enum nx_status hart_start(struct hart_index index)
         return NX_ERR_BAD_STATE;
     // It says STOPPED a little before the firmware has it, and before its heir has taken over.
     bool stopped = false;
-    enum nx_status status = arch_hart_is_stopped(hart, &stopped);
-    if (status != NX_OK)
-        return status;
+    TRY(arch_hart_is_stopped(hart, &stopped));
     uint32_t adopting = atomic_load_explicit(&harts[0].adopt, memory_order_acquire);
     if (!stopped || (adopting & hart_bit(hart)) != 0)
         return NX_ERR_BUSY;
     uint32_t expected = NX_HART_STOPPED;
     if (!atomic_compare_exchange_strong(&hart->state, &expected, NX_HART_STARTING))
         return NX_ERR_BAD_STATE;
-    status = arch_hart_start(hart);
+    enum nx_status status = arch_hart_start(hart);
     if (status != NX_OK)
         hart_set_state(hart, NX_HART_STOPPED);
     return status;

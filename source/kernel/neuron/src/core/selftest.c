@@ -175,10 +175,7 @@ static enum nx_status queue_threads(struct steal_test *test)
             .argument = DATA_ADDRESS + offset,
             .class = NX_CLASS_COUNT,
         };
-        enum nx_status status =
-            thread_create(test->process, &beginning, test->data, offset, &threads[i]);
-        if (status != NX_OK)
-            return status;
+        TRY(thread_create(test->process, &beginning, test->data, offset, &threads[i]));
     }
     for (uint32_t i = 0; i < STEAL_THREADS; i++) {
         thread_set_state(threads[i], THREAD_RUNNABLE);

@@ -43,6 +43,14 @@ static inline vaddr_t vaddr(uint64_t value)
 // first), and whoever resumes it has set or will set its results. Never reaches user space.
 #define STATUS_SWITCHED ((enum nx_status)NX_STATUS_COUNT)
 
+// Returns the status of a step from the function unless it is NX_OK.
+#define TRY(step)                                                                                  \
+    do {                                                                                           \
+        enum nx_status step_status = (step);                                                       \
+        if (step_status != NX_OK)                                                                  \
+            return step_status;                                                                    \
+    } while (0)
+
 #define ARRAY_LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
 #define CONTAINER_OF(pointer, type, member)                                                        \

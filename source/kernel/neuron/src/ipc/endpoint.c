@@ -21,10 +21,8 @@
 enum nx_status endpoint_create(struct process *process, struct endpoint **endpoint)
 {
     struct object *object;
-    enum nx_status status = object_create(process, NX_OBJECT_ENDPOINT, sizeof(struct endpoint),
-                                          offsetof(struct endpoint, object), &object);
-    if (status != NX_OK)
-        return status;
+    TRY(object_create(process, NX_OBJECT_ENDPOINT, sizeof(struct endpoint),
+                      offsetof(struct endpoint, object), &object));
     *endpoint = CONTAINER_OF(object, struct endpoint, object);
     lock_init(&(*endpoint)->lock, LOCK_RANK_OBJECT);
     return NX_OK;
@@ -58,9 +56,7 @@ static enum nx_status deliver_call(struct thread *caller, struct thread *receive
 {
     uint64_t words[NX_MESSAGE_WORDS];
     sent_words(caller, words);
-    enum nx_status status = transfer_message(caller, receiver, caller->send_info, words);
-    if (status != NX_OK)
-        return status;
+    TRY(transfer_message(caller, receiver, caller->send_info, words));
     if (thread_is_faulted(caller))
         arch_set_info(receiver, NX_INFO_FAULT);
     arch_set_badge(receiver, caller->send_badge);
@@ -385,9 +381,7 @@ enum nx_status reply_save(nx_handle *handle)
         .rights = NX_RIGHT_CALL,
         .type = NX_OBJECT_REPLY,
     };
-    enum nx_status status = handle_install(current->process, &value, handle);
-    if (status != NX_OK)
-        return status;
+    TRY(handle_install(current->process, &value, handle));
     object_release(&current->caller->object);
     current->caller = NULL;
     return NX_OK;

@@ -21,10 +21,8 @@ enum nx_status interrupt_create(struct process *process, uint64_t source,
     if (source == 0 || source > machine.plic_sources || source > MACHINE_PLIC_SOURCES_MAX)
         return NX_ERR_OUT_OF_RANGE;
     struct object *object;
-    enum nx_status status = object_create(process, NX_OBJECT_INTERRUPT, sizeof(struct interrupt),
-                                          offsetof(struct interrupt, object), &object);
-    if (status != NX_OK)
-        return status;
+    TRY(object_create(process, NX_OBJECT_INTERRUPT, sizeof(struct interrupt),
+                      offsetof(struct interrupt, object), &object));
     struct interrupt *created = CONTAINER_OF(object, struct interrupt, object);
     created->source = (uint32_t)source;
     lock_init(&created->lock, LOCK_RANK_OBJECT);

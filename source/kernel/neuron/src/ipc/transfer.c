@@ -51,11 +51,8 @@ enum nx_status transfer_message(struct thread *sender, struct thread *receiver, 
 {
     uint32_t bytes = NX_INFO_BYTES(info);
     uint32_t handles = NX_INFO_HANDLES(info);
-    if (handles > 0) {
-        enum nx_status status = transfer_handles(sender, receiver, handles);
-        if (status != NX_OK)
-            return status;
-    }
+    if (handles > 0)
+        TRY(transfer_handles(sender, receiver, handles));
     if (bytes > 0)
         memcpy(receiver->page->data, sender->page->data, bytes);
     arch_set_status(receiver, NX_OK);

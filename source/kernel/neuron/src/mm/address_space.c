@@ -193,11 +193,8 @@ static enum nx_status place(struct address_space *space, struct mapping *mapping
         return NX_ERR_BAD_STATE;
     if (space->mapping_count == NX_MAPPINGS_MAX)
         return NX_ERR_NO_MEMORY;
-    if (mapping->start == 0) {
-        enum nx_status status = choose_address(space, mapping->length, &mapping->start);
-        if (status != NX_OK)
-            return status;
-    }
+    if (mapping->start == 0)
+        TRY(choose_address(space, mapping->length, &mapping->start));
     uint32_t index = find_index(space, mapping->start);
     if (index < space->mapping_count &&
         space->mappings[index]->start < mapping->start + mapping->length)
@@ -254,11 +251,10 @@ release:
 static enum nx_status enter_leaves(struct address_space *space, const struct mapping *mapping,
                                    uint64_t first, const paddr_t *frames, uint32_t count)
 {
-    enum nx_status status = process_charge(space->process, TABLES_PER_STEP * NX_PAGE_SIZE);
-    if (status != NX_OK)
-        return status;
+    TRY(process_charge(space->process, TABLES_PER_STEP * NX_PAGE_SIZE));
     uint32_t tables = 0;
-    status = arch_space_map(&space->arch, vaddr(first), frames, count, mapping->prot, &tables);
+    enum nx_status status =
+        arch_space_map(&space->arch, vaddr(first), frames, count, mapping->prot, &tables);
     ASSERT(tables <= TABLES_PER_STEP);
     space->table_frames += tables;
     process_uncharge(space->process, (TABLES_PER_STEP - tables) * NX_PAGE_SIZE);
@@ -307,11 +303,8 @@ static enum nx_status commit(const struct mapping *mapping, uint64_t first, uint
                              paddr_t *frames, uint32_t *done)
 {
     uint64_t index = page_index_of(mapping, first);
-    for (*done = 0; *done < count; (*done)++) {
-        enum nx_status status = memory_commit_page(mapping->memory, index + *done, &frames[*done]);
-        if (status != NX_OK)
-            return status;
-    }
+    for (*done = 0; *done < count; (*done)++)
+        TRY(memory_commit_page(mapping->memory, index + *done, &frames[*done]));
     return NX_OK;
 }
 

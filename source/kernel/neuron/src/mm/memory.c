@@ -25,10 +25,8 @@ static enum nx_status create(struct process *process, enum memory_kind kind, uin
     if (size == 0)
         return NX_ERR_INVALID_ARGUMENT;
     struct object *object;
-    enum nx_status status = object_create(process, NX_OBJECT_MEMORY, sizeof(struct memory),
-                                          offsetof(struct memory, object), &object);
-    if (status != NX_OK)
-        return status;
+    TRY(object_create(process, NX_OBJECT_MEMORY, sizeof(struct memory),
+                      offsetof(struct memory, object), &object));
     struct memory *created = CONTAINER_OF(object, struct memory, object);
     created->kind = kind;
     created->size = round_up(size, NX_PAGE_SIZE);
@@ -76,9 +74,7 @@ static uint64_t table_bytes(const struct memory *memory)
 static enum nx_status table_alloc(struct memory *memory)
 {
     uint64_t bytes = table_bytes(memory);
-    enum nx_status status = charge(memory, bytes);
-    if (status != NX_OK)
-        return status;
+    TRY(charge(memory, bytes));
     void *table = NULL;
     paddr_t frame;
     if (bytes < NX_PAGE_SIZE)
@@ -160,9 +156,7 @@ enum nx_status memory_create_window(struct process *process, paddr_t base, uint6
         return NX_ERR_INVALID_ARGUMENT;
     if (__builtin_add_overflow(base.value, round_up(size, NX_PAGE_SIZE), &end) || size > end)
         return NX_ERR_OVERFLOW;
-    enum nx_status status = create(process, MEMORY_WINDOW, size, memory);
-    if (status != NX_OK)
-        return status;
+    TRY(create(process, MEMORY_WINDOW, size, memory));
     (*memory)->base = base;
     (*memory)->device = device;
     atomic_init(&(*memory)->committed, (*memory)->size);
@@ -188,9 +182,7 @@ static enum nx_status make_slot(struct memory *memory, uint64_t index, _Atomic u
     if (*slot != NULL)
         return NX_OK;
     paddr_t frame;
-    enum nx_status status = alloc_charged(memory, &frame);
-    if (status != NX_OK)
-        return status;
+    TRY(alloc_charged(memory, &frame));
     _Atomic uint64_t *table = atomic_load_explicit(&memory->slots, memory_order_relaxed);
     atomic_store_explicit(&table[index / SLOTS_PER_FRAME], frame.value, memory_order_release);
     *slot = find_slot(memory, index);
@@ -237,13 +229,11 @@ enum nx_status memory_commit_page(struct memory *memory, uint64_t index, paddr_t
         return NX_OK;
     // Before the lock, which is not held while a page is zeroed.
     paddr_t fresh;
-    enum nx_status status = alloc_charged(memory, &fresh);
-    if (status != NX_OK)
-        return status;
+    TRY(alloc_charged(memory, &fresh));
     *frame = fresh;
     lock_acquire(&memory->lock);
     _Atomic uint64_t *slot;
-    status = make_slot(memory, index, &slot);
+    enum nx_status status = make_slot(memory, index, &slot);
     uint64_t present = status == NX_OK ? atomic_load_explicit(slot, memory_order_relaxed) : 0;
     bool used = status == NX_OK && present == 0;
     if (used) {

@@ -78,9 +78,7 @@ enum nx_status handle_lookup(const struct handle_table *table, uint64_t handle,
     if (__builtin_expect(handle_lookup_fast(table, handle, type, rights, value), 1))
         return NX_OK;
     // Why not.
-    enum nx_status status = handle_lookup_any(table, handle, value);
-    if (status != NX_OK)
-        return status;
+    TRY(handle_lookup_any(table, handle, value));
     if (value->type != type)
         return NX_ERR_WRONG_TYPE;
     // All there now: it changed between the two looks.
@@ -93,11 +91,9 @@ static enum nx_status table_grow(struct process *process)
     struct handle_table *table = &process->handles;
     if (table->chunk_count == HANDLE_CHUNKS)
         return NX_ERR_NO_MEMORY;
-    enum nx_status status = process_charge(process, NX_PAGE_SIZE);
-    if (status != NX_OK)
-        return status;
+    TRY(process_charge(process, NX_PAGE_SIZE));
     paddr_t frame;
-    status = frame_alloc(&frame);
+    enum nx_status status = frame_alloc(&frame);
     if (status != NX_OK) {
         process_uncharge(process, NX_PAGE_SIZE);
         return status;
@@ -118,11 +114,8 @@ static enum nx_status take_free(struct process *process, uint32_t *index)
         table->first_free = slot_at(table, *index)->next_free;
         return NX_OK;
     }
-    if (table->never_used == table->chunk_count * HANDLE_CHUNK_SLOTS) {
-        enum nx_status status = table_grow(process);
-        if (status != NX_OK)
-            return status;
-    }
+    if (table->never_used == table->chunk_count * HANDLE_CHUNK_SLOTS)
+        TRY(table_grow(process));
     *index = table->never_used++;
     // Generations start at 1, so that no valid handle is 0.
     atomic_store_explicit(&slot_at(table, *index)->tag, tag_make(1, NX_OBJECT_NONE, 0),

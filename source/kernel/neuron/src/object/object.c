@@ -34,11 +34,8 @@ static const destroy_step destroy_steps[NX_OBJECT_TYPES] = {
 enum nx_status object_create(struct process *process, enum nx_object_type type, size_t size,
                              size_t offset, struct object **object)
 {
-    if (process != NULL) {
-        enum nx_status status = process_charge(process, size);
-        if (status != NX_OK)
-            return status;
-    }
+    if (process != NULL)
+        TRY(process_charge(process, size));
     char *memory = pool_alloc(size);
     if (memory == NULL) {
         if (process != NULL)

@@ -4,62 +4,20 @@
 #include "arch_inline.h"
 #include "core/entry.h"
 #include "core/hart.h"
+#include "ipc/notification.h"
 #include "object/process.h"
 #include "sched/thread.h"
 #include "syscall/syscall.h"
 
-static enum nx_status sys_null(struct thread *current, const uint64_t *arguments)
+enum nx_status sys_null(struct thread *current, const uint64_t *arguments)
 {
     (void)current;
     (void)arguments;
     return NX_OK;
 }
 
-static const syscall_handler handlers[NX_SYSCALL_COUNT] = {
-    [NX_SYS_NULL] = sys_null,
-    [NX_SYS_CALL] = sys_call,
-    [NX_SYS_RECEIVE] = sys_receive,
-    [NX_SYS_REPLY] = sys_reply,
-    [NX_SYS_REPLY_RECEIVE] = sys_reply_receive,
-    [NX_SYS_REPLY_SAVE] = sys_reply_save,
-    [NX_SYS_ENDPOINT_CREATE] = sys_endpoint_create,
-    [NX_SYS_NOTIFICATION_CREATE] = sys_notification_create,
-    [NX_SYS_NOTIFICATION_SIGNAL] = sys_notification_signal,
-    [NX_SYS_NOTIFICATION_WAIT] = sys_notification_wait,
-    [NX_SYS_NOTIFICATION_BIND] = sys_notification_bind,
-    [NX_SYS_HANDLE_CLOSE] = sys_handle_close,
-    [NX_SYS_HANDLE_DUPLICATE] = sys_handle_duplicate,
-    [NX_SYS_HANDLE_GRANT] = sys_handle_grant,
-    [NX_SYS_HANDLE_INFO] = sys_handle_info,
-    [NX_SYS_MEMORY_CREATE] = sys_memory_create,
-    [NX_SYS_MEMORY_COMMIT] = sys_memory_commit,
-    [NX_SYS_MEMORY_MAP] = sys_memory_map,
-    [NX_SYS_MEMORY_UNMAP] = sys_memory_unmap,
-    [NX_SYS_MEMORY_PHYSICAL] = sys_memory_physical,
-    [NX_SYS_MEMORY_DEVICE_CREATE] = sys_memory_device_create,
-    [NX_SYS_MEMORY_INFO] = sys_memory_info,
-    [NX_SYS_PROCESS_CREATE] = sys_process_create,
-    [NX_SYS_PROCESS_KILL] = sys_process_kill,
-    [NX_SYS_PROCESS_INFO] = sys_process_info,
-    [NX_SYS_PROCESS_BIND] = sys_process_bind,
-    [NX_SYS_PROCESS_EXIT] = sys_process_exit,
-    [NX_SYS_THREAD_CREATE] = sys_thread_create,
-    [NX_SYS_THREAD_START] = sys_thread_start,
-    [NX_SYS_THREAD_EXIT] = sys_thread_exit,
-    [NX_SYS_THREAD_CONTROL] = sys_thread_control,
-    [NX_SYS_THREAD_YIELD] = sys_thread_yield,
-    [NX_SYS_INTERRUPT_CREATE] = sys_interrupt_create,
-    [NX_SYS_INTERRUPT_BIND] = sys_interrupt_bind,
-    [NX_SYS_INTERRUPT_ACK] = sys_interrupt_ack,
-    [NX_SYS_HART_CONTROL] = sys_hart_control,
-    [NX_SYS_SYSTEM_RESET] = sys_system_reset,
-    [NX_SYS_SYSTEM_INFO] = sys_system_info,
-    [NX_SYS_LOG_WRITE] = sys_log_write,
-    [NX_SYS_LOG_READ] = sys_log_read,
-    [NX_SYS_LOG_BIND] = sys_log_bind,
-    [NX_SYS_MEMORY_POPULATE] = sys_memory_populate,
-    [NX_SYS_THREAD_RESTART] = sys_thread_restart,
-};
+#define HANDLER_ROW(number, handler) [number] = handler,
+static const syscall_handler handlers[NX_SYSCALL_COUNT] = {SYSCALL_HANDLERS(HANDLER_ROW)};
 
 struct thread *kernel_syscall(uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4,
                               uint64_t a5, uint64_t a6, uint64_t a7)
@@ -92,11 +50,9 @@ enum nx_status syscall_process(struct thread *current, uint64_t handle, uint32_t
         return NX_OK;
     }
     struct handle_value value;
-    enum nx_status status =
-        handle_lookup(&current->process->handles, handle, NX_OBJECT_PROCESS, rights, &value);
-    if (status == NX_OK)
-        *process = CONTAINER_OF(value.object, struct process, object);
-    return status;
+    TRY(handle_lookup(&current->process->handles, handle, NX_OBJECT_PROCESS, rights, &value));
+    *process = CONTAINER_OF(value.object, struct process, object);
+    return NX_OK;
 }
 
 enum nx_status syscall_thread(struct thread *current, uint64_t handle, uint32_t rights,
@@ -107,11 +63,9 @@ enum nx_status syscall_thread(struct thread *current, uint64_t handle, uint32_t 
         return NX_OK;
     }
     struct handle_value value;
-    enum nx_status status =
-        handle_lookup(&current->process->handles, handle, NX_OBJECT_THREAD, rights, &value);
-    if (status == NX_OK)
-        *thread = CONTAINER_OF(value.object, struct thread, object);
-    return status;
+    TRY(handle_lookup(&current->process->handles, handle, NX_OBJECT_THREAD, rights, &value));
+    *thread = CONTAINER_OF(value.object, struct thread, object);
+    return NX_OK;
 }
 
 enum nx_status syscall_return_new(struct thread *current, struct object *object,
@@ -124,6 +78,30 @@ enum nx_status syscall_return_new(struct thread *current, struct object *object,
     if (status == NX_OK)
         arch_set_result(current, 0, handle);
     return status;
+}
+
+enum nx_status syscall_notification(struct thread *current, uint64_t handle, uint32_t right,
+                                    struct notification **notification)
+{
+    struct handle_value value;
+    TRY(handle_lookup(&current->process->handles, handle, NX_OBJECT_NOTIFICATION, right, &value));
+    *notification = CONTAINER_OF(value.object, struct notification, object);
+    return NX_OK;
+}
+
+enum nx_status syscall_notification_or_none(struct thread *current, uint64_t handle, uint32_t right,
+                                            struct notification **notification)
+{
+    *notification = NULL;
+    return handle != NX_HANDLE_NONE ? syscall_notification(current, handle, right, notification)
+                                    : NX_OK;
+}
+
+enum nx_status syscall_check(struct thread *current, uint64_t handle, enum nx_object_type type,
+                             uint32_t right)
+{
+    struct handle_value value;
+    return handle_lookup(&current->process->handles, handle, type, right, &value);
 }
 
 bool syscall_should_pause(void)

@@ -17,9 +17,7 @@ enum nx_status sys_handle_close(struct thread *current, const uint64_t *argument
 enum nx_status sys_handle_duplicate(struct thread *current, const uint64_t *arguments)
 {
     struct handle_value value;
-    enum nx_status status = handle_lookup_any(&current->process->handles, arguments[0], &value);
-    if (status != NX_OK)
-        return status;
+    TRY(handle_lookup_any(&current->process->handles, arguments[0], &value));
     if ((value.rights & NX_RIGHT_DUPLICATE) == 0)
         return NX_ERR_ACCESS_DENIED;
     if (arguments[2] != 0) {
@@ -32,7 +30,7 @@ enum nx_status sys_handle_duplicate(struct thread *current, const uint64_t *argu
     }
     value.rights &= (uint32_t)arguments[1];
     nx_handle handle;
-    status = handle_install(current->process, &value, &handle);
+    enum nx_status status = handle_install(current->process, &value, &handle);
     if (status == NX_OK)
         arch_set_result(current, 0, handle);
     return status;
@@ -41,19 +39,15 @@ enum nx_status sys_handle_duplicate(struct thread *current, const uint64_t *argu
 enum nx_status sys_handle_grant(struct thread *current, const uint64_t *arguments)
 {
     struct process *process;
-    enum nx_status status = syscall_process(current, arguments[0], NX_RIGHT_MANAGE, &process);
-    if (status != NX_OK)
-        return status;
+    TRY(syscall_process(current, arguments[0], NX_RIGHT_MANAGE, &process));
     struct handle_value value;
-    status = handle_lookup_any(&current->process->handles, arguments[1], &value);
-    if (status != NX_OK)
-        return status;
+    TRY(handle_lookup_any(&current->process->handles, arguments[1], &value));
     uint32_t needed = process == current->process ? NX_RIGHT_DUPLICATE : NX_RIGHT_TRANSFER;
     if ((value.rights & needed) == 0)
         return NX_ERR_ACCESS_DENIED;
     value.rights &= (uint32_t)arguments[2];
     nx_handle handle;
-    status = handle_install(process, &value, &handle);
+    enum nx_status status = handle_install(process, &value, &handle);
     if (status == NX_OK)
         arch_set_result(current, 0, handle);
     return status;
@@ -62,9 +56,7 @@ enum nx_status sys_handle_grant(struct thread *current, const uint64_t *argument
 enum nx_status sys_handle_info(struct thread *current, const uint64_t *arguments)
 {
     struct handle_value value;
-    enum nx_status status = handle_lookup_any(&current->process->handles, arguments[0], &value);
-    if (status != NX_OK)
-        return status;
+    TRY(handle_lookup_any(&current->process->handles, arguments[0], &value));
     arch_set_result(current, 0, (uint64_t)value.type);
     arch_set_result(current, 1, value.rights);
     return NX_OK;

@@ -26,24 +26,10 @@ static enum nx_status find_endpoint(struct thread *current, uint64_t handle, uin
                                     struct endpoint **endpoint, uint64_t *badge)
 {
     struct handle_value value;
-    enum nx_status status =
-        handle_lookup(&current->process->handles, handle, NX_OBJECT_ENDPOINT, right, &value);
-    if (status != NX_OK)
-        return status;
+    TRY(handle_lookup(&current->process->handles, handle, NX_OBJECT_ENDPOINT, right, &value));
     *endpoint = CONTAINER_OF(value.object, struct endpoint, object);
     *badge = value.badge;
     return NX_OK;
-}
-
-static enum nx_status find_notification(struct thread *current, uint64_t handle, uint32_t right,
-                                        struct notification **notification)
-{
-    struct handle_value value;
-    enum nx_status status =
-        handle_lookup(&current->process->handles, handle, NX_OBJECT_NOTIFICATION, right, &value);
-    if (status == NX_OK)
-        *notification = CONTAINER_OF(value.object, struct notification, object);
-    return status;
 }
 
 // The info word without the system call number and without what only the kernel may say.
@@ -64,9 +50,7 @@ enum nx_status sys_call(struct thread *current, const uint64_t *arguments)
 {
     struct endpoint *endpoint;
     uint64_t badge;
-    enum nx_status status = find_endpoint(current, arguments[0], NX_RIGHT_CALL, &endpoint, &badge);
-    if (status != NX_OK)
-        return status;
+    TRY(find_endpoint(current, arguments[0], NX_RIGHT_CALL, &endpoint, &badge));
     return endpoint_call(endpoint, badge, info_of(arguments), &arguments[1]);
 }
 
@@ -74,10 +58,7 @@ enum nx_status sys_receive(struct thread *current, const uint64_t *arguments)
 {
     struct endpoint *endpoint;
     uint64_t badge;
-    enum nx_status status =
-        find_endpoint(current, arguments[0], NX_RIGHT_RECEIVE, &endpoint, &badge);
-    if (status != NX_OK)
-        return status;
+    TRY(find_endpoint(current, arguments[0], NX_RIGHT_RECEIVE, &endpoint, &badge));
     return without_message(current, endpoint_receive(endpoint, deadline_ticks(arguments[1])));
 }
 
@@ -107,10 +88,7 @@ enum nx_status sys_reply_receive(struct thread *current, const uint64_t *argumen
 {
     struct endpoint *endpoint;
     uint64_t badge;
-    enum nx_status status =
-        find_endpoint(current, arguments[0], NX_RIGHT_RECEIVE, &endpoint, &badge);
-    if (status != NX_OK)
-        return status;
+    TRY(find_endpoint(current, arguments[0], NX_RIGHT_RECEIVE, &endpoint, &badge));
     return without_message(current,
                            endpoint_reply_receive(endpoint, info_of(arguments), &arguments[1]));
 }
@@ -129,9 +107,7 @@ enum nx_status sys_endpoint_create(struct thread *current, const uint64_t *argum
 {
     (void)arguments;
     struct endpoint *endpoint;
-    enum nx_status status = endpoint_create(current->process, &endpoint);
-    if (status != NX_OK)
-        return status;
+    TRY(endpoint_create(current->process, &endpoint));
     return syscall_return_new(current, &endpoint->object, NX_OBJECT_ENDPOINT, ENDPOINT_RIGHTS);
 }
 
@@ -139,9 +115,7 @@ enum nx_status sys_notification_create(struct thread *current, const uint64_t *a
 {
     (void)arguments;
     struct notification *notification;
-    enum nx_status status = notification_create(current->process, &notification);
-    if (status != NX_OK)
-        return status;
+    TRY(notification_create(current->process, &notification));
     return syscall_return_new(current, &notification->object, NX_OBJECT_NOTIFICATION,
                               NOTIFICATION_RIGHTS);
 }
@@ -149,10 +123,7 @@ enum nx_status sys_notification_create(struct thread *current, const uint64_t *a
 enum nx_status sys_notification_signal(struct thread *current, const uint64_t *arguments)
 {
     struct notification *notification;
-    enum nx_status status =
-        find_notification(current, arguments[0], NX_RIGHT_SIGNAL, &notification);
-    if (status != NX_OK)
-        return status;
+    TRY(syscall_notification(current, arguments[0], NX_RIGHT_SIGNAL, &notification));
     if (arguments[1] == 0)
         return NX_ERR_INVALID_ARGUMENT;
     notification_signal(notification, arguments[1]);
@@ -161,24 +132,14 @@ enum nx_status sys_notification_signal(struct thread *current, const uint64_t *a
 
 enum nx_status sys_notification_wait(struct thread *current, const uint64_t *arguments)
 {
-    struct notification *notification = NULL;
-    if (arguments[0] != NX_HANDLE_NONE) {
-        enum nx_status status =
-            find_notification(current, arguments[0], NX_RIGHT_WAIT, &notification);
-        if (status != NX_OK)
-            return status;
-    }
+    struct notification *notification;
+    TRY(syscall_notification_or_none(current, arguments[0], NX_RIGHT_WAIT, &notification));
     return notification_wait(notification, deadline_ticks(arguments[1]));
 }
 
 enum nx_status sys_notification_bind(struct thread *current, const uint64_t *arguments)
 {
-    struct notification *notification = NULL;
-    if (arguments[0] != NX_HANDLE_NONE) {
-        enum nx_status status =
-            find_notification(current, arguments[0], NX_RIGHT_WAIT, &notification);
-        if (status != NX_OK)
-            return status;
-    }
+    struct notification *notification;
+    TRY(syscall_notification_or_none(current, arguments[0], NX_RIGHT_WAIT, &notification));
     return notification_bind_thread(notification, current);
 }

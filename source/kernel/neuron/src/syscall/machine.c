@@ -18,24 +18,14 @@
 
 #define INTERRUPT_RIGHTS (NX_RIGHT_DUPLICATE | NX_RIGHT_TRANSFER | NX_RIGHT_WAIT)
 
-static enum nx_status require_machine(struct thread *current, uint64_t handle, uint32_t right)
-{
-    struct handle_value value;
-    return handle_lookup(&current->process->handles, handle, NX_OBJECT_MACHINE, right, &value);
-}
-
 // --- Interrupts
 // -----------------------------------------------------------------------------------
 
 enum nx_status sys_interrupt_create(struct thread *current, const uint64_t *arguments)
 {
-    enum nx_status status = require_machine(current, arguments[0], NX_RIGHT_DEVICE);
-    if (status != NX_OK)
-        return status;
+    TRY(syscall_check(current, arguments[0], NX_OBJECT_MACHINE, NX_RIGHT_DEVICE));
     struct interrupt *interrupt;
-    status = interrupt_create(current->process, arguments[1], &interrupt);
-    if (status != NX_OK)
-        return status;
+    TRY(interrupt_create(current->process, arguments[1], &interrupt));
     return syscall_return_new(current, &interrupt->object, NX_OBJECT_INTERRUPT, INTERRUPT_RIGHTS);
 }
 
@@ -54,36 +44,23 @@ static enum nx_status find_interrupt(struct thread *current, uint64_t handle,
 static enum nx_status find_signal(struct thread *current, uint64_t handle, uint64_t bits,
                                   struct notification **notification)
 {
-    struct handle_value value;
-    enum nx_status status = handle_lookup(&current->process->handles, handle,
-                                          NX_OBJECT_NOTIFICATION, NX_RIGHT_SIGNAL, &value);
-    if (status != NX_OK)
-        return status;
-    if (bits == 0)
-        return NX_ERR_INVALID_ARGUMENT;
-    *notification = CONTAINER_OF(value.object, struct notification, object);
-    return NX_OK;
+    TRY(syscall_notification(current, handle, NX_RIGHT_SIGNAL, notification));
+    return bits != 0 ? NX_OK : NX_ERR_INVALID_ARGUMENT;
 }
 
 enum nx_status sys_interrupt_bind(struct thread *current, const uint64_t *arguments)
 {
     struct interrupt *interrupt;
-    enum nx_status status = find_interrupt(current, arguments[0], &interrupt);
-    if (status != NX_OK)
-        return status;
+    TRY(find_interrupt(current, arguments[0], &interrupt));
     struct notification *notification;
-    status = find_signal(current, arguments[1], arguments[2], &notification);
-    if (status != NX_OK)
-        return status;
+    TRY(find_signal(current, arguments[1], arguments[2], &notification));
     return interrupt_bind(interrupt, notification, arguments[2]);
 }
 
 enum nx_status sys_interrupt_ack(struct thread *current, const uint64_t *arguments)
 {
     struct interrupt *interrupt;
-    enum nx_status status = find_interrupt(current, arguments[0], &interrupt);
-    if (status != NX_OK)
-        return status;
+    TRY(find_interrupt(current, arguments[0], &interrupt));
     return interrupt_acknowledge(interrupt);
 }
 
@@ -92,9 +69,7 @@ enum nx_status sys_interrupt_ack(struct thread *current, const uint64_t *argumen
 
 enum nx_status sys_hart_control(struct thread *current, const uint64_t *arguments)
 {
-    enum nx_status status = require_machine(current, arguments[0], NX_RIGHT_HARTS);
-    if (status != NX_OK)
-        return status;
+    TRY(syscall_check(current, arguments[0], NX_OBJECT_MACHINE, NX_RIGHT_HARTS));
     if (arguments[1] >= hart_count())
         return NX_ERR_OUT_OF_RANGE;
     struct hart_index index = {(uint32_t)arguments[1]};
@@ -107,9 +82,7 @@ enum nx_status sys_hart_control(struct thread *current, const uint64_t *argument
 
 enum nx_status sys_system_reset(struct thread *current, const uint64_t *arguments)
 {
-    enum nx_status status = require_machine(current, arguments[0], NX_RIGHT_POWER);
-    if (status != NX_OK)
-        return status;
+    TRY(syscall_check(current, arguments[0], NX_OBJECT_MACHINE, NX_RIGHT_POWER));
     if (arguments[1] > NX_RESET_FAILURE)
         return NX_ERR_INVALID_ARGUMENT;
     return arch_system_reset((uint32_t)arguments[1]);
@@ -229,13 +202,11 @@ enum nx_status sys_system_info(struct thread *current, const uint64_t *arguments
         [NX_INFO_PROCESS] = describe_process,
         [NX_INFO_INTERRUPT] = describe_interrupt,
     };
-    enum nx_status status = require_machine(current, arguments[0], NX_RIGHT_INSPECT);
-    if (status != NX_OK)
-        return status;
+    TRY(syscall_check(current, arguments[0], NX_OBJECT_MACHINE, NX_RIGHT_INSPECT));
     if (arguments[1] >= ARRAY_LENGTH(describers))
         return NX_ERR_INVALID_ARGUMENT;
     size_t size = 0;
-    status = describers[arguments[1]](arguments[2], current->page->data, &size);
+    enum nx_status status = describers[arguments[1]](arguments[2], current->page->data, &size);
     if (status == NX_OK)
         arch_set_result(current, 0, size);
     return status;
@@ -244,17 +215,9 @@ enum nx_status sys_system_info(struct thread *current, const uint64_t *arguments
 // --- Kernel log
 // -----------------------------------------------------------------------------------
 
-static enum nx_status require_log(struct thread *current, uint64_t handle, uint32_t right)
-{
-    struct handle_value value;
-    return handle_lookup(&current->process->handles, handle, NX_OBJECT_LOG, right, &value);
-}
-
 enum nx_status sys_log_write(struct thread *current, const uint64_t *arguments)
 {
-    enum nx_status status = require_log(current, arguments[0], NX_RIGHT_WRITE);
-    if (status != NX_OK)
-        return status;
+    TRY(syscall_check(current, arguments[0], NX_OBJECT_LOG, NX_RIGHT_WRITE));
     if (arguments[1] == 0 || arguments[1] > NX_MESSAGE_BYTES_MAX)
         return NX_ERR_INVALID_ARGUMENT;
     log_write((const char *)current->page->data, arguments[1]);
@@ -263,9 +226,7 @@ enum nx_status sys_log_write(struct thread *current, const uint64_t *arguments)
 
 enum nx_status sys_log_read(struct thread *current, const uint64_t *arguments)
 {
-    enum nx_status status = require_log(current, arguments[0], NX_RIGHT_READ);
-    if (status != NX_OK)
-        return status;
+    TRY(syscall_check(current, arguments[0], NX_OBJECT_LOG, NX_RIGHT_READ));
     uint64_t cursor = arguments[1];
     uint64_t lost;
     size_t length = log_read(&cursor, (char *)current->page->data, NX_MESSAGE_BYTES_MAX, &lost);
@@ -277,15 +238,11 @@ enum nx_status sys_log_read(struct thread *current, const uint64_t *arguments)
 
 enum nx_status sys_log_bind(struct thread *current, const uint64_t *arguments)
 {
-    enum nx_status status = require_log(current, arguments[0], NX_RIGHT_READ);
-    if (status != NX_OK)
-        return status;
+    TRY(syscall_check(current, arguments[0], NX_OBJECT_LOG, NX_RIGHT_READ));
     struct notification *notification;
-    status = find_signal(current, arguments[1], arguments[2], &notification);
-    if (status != NX_OK)
-        return status;
+    TRY(find_signal(current, arguments[1], arguments[2], &notification));
     uint64_t cursor;
-    status = log_bind(notification, arguments[2], &cursor);
+    enum nx_status status = log_bind(notification, arguments[2], &cursor);
     if (status == NX_OK)
         arch_set_result(current, 0, cursor);
     return status;

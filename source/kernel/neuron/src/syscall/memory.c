@@ -31,6 +31,15 @@ static enum nx_status find_memory(struct thread *current, uint64_t handle, uint3
     return status;
 }
 
+// What is left of a long call runs after whatever else wants the hart.
+static enum nx_status restart(struct thread *current, uint64_t a0, uint64_t a1, uint64_t a2,
+                              uint64_t number)
+{
+    const uint64_t rest[SYSCALL_ARGUMENTS] = {a0, a1, a2, 0, 0, 0, 0, number};
+    arch_restart_syscall(current, rest);
+    return STATUS_SWITCHED;
+}
+
 enum nx_status sys_memory_create(struct thread *current, const uint64_t *arguments)
 {
     struct memory *memory;
@@ -58,12 +67,10 @@ static enum nx_status check_range(const struct memory *memory, uint64_t offset, 
 enum nx_status sys_memory_commit(struct thread *current, const uint64_t *arguments)
 {
     struct memory *memory;
-    enum nx_status status = find_memory(current, arguments[0], NX_RIGHT_WRITE, &memory);
-    if (status != NX_OK)
-        return status;
+    TRY(find_memory(current, arguments[0], NX_RIGHT_WRITE, &memory));
     uint64_t offset = arguments[1];
     uint64_t length = arguments[2];
-    status = check_range(memory, offset, length);
+    enum nx_status status = check_range(memory, offset, length);
     for (uint32_t pages = 1; status == NX_OK && length > 0; pages++) {
         paddr_t frame;
         status = memory_commit_page(memory, offset / NX_PAGE_SIZE, &frame);
@@ -72,10 +79,7 @@ enum nx_status sys_memory_commit(struct thread *current, const uint64_t *argumen
         offset += NX_PAGE_SIZE;
         length -= NX_PAGE_SIZE;
         if (length > 0 && (pages == COMMIT_STEP || syscall_should_pause())) {
-            const uint64_t rest[SYSCALL_ARGUMENTS] = {
-                arguments[0], offset, length, 0, 0, 0, 0, NX_SYS_MEMORY_COMMIT};
-            arch_restart_syscall(current, rest);
-            return STATUS_SWITCHED;
+            return restart(current, arguments[0], offset, length, NX_SYS_MEMORY_COMMIT);
         }
     }
     return status;
@@ -98,15 +102,10 @@ static enum nx_status populate(struct thread *current, struct process *process, 
                                uint64_t address, uint64_t cursor)
 {
     bool done = false;
-    enum nx_status status = address_space_populate_some(&process->space, address, &cursor, &done);
-    if (status != NX_OK)
-        return status;
+    TRY(address_space_populate_some(&process->space, address, &cursor, &done));
     if (!done) {
         // A step may have zeroed all its pages, which is as long as a call may take.
-        const uint64_t rest[SYSCALL_ARGUMENTS] = {handle, address, cursor, 0,
-                                                  0,      0,       0,      NX_SYS_MEMORY_POPULATE};
-        arch_restart_syscall(current, rest);
-        return STATUS_SWITCHED;
+        return restart(current, handle, address, cursor, NX_SYS_MEMORY_POPULATE);
     }
     arch_set_result(current, 0, address);
     return NX_OK;
@@ -115,23 +114,17 @@ static enum nx_status populate(struct thread *current, struct process *process, 
 enum nx_status sys_memory_map(struct thread *current, const uint64_t *arguments)
 {
     struct process *process;
-    enum nx_status status = syscall_process(current, arguments[0], NX_RIGHT_MANAGE, &process);
-    if (status != NX_OK)
-        return status;
+    TRY(syscall_process(current, arguments[0], NX_RIGHT_MANAGE, &process));
     uint64_t prot = arguments[5];
     if (prot > UINT32_MAX)
         return NX_ERR_INVALID_ARGUMENT;
     struct memory *memory;
-    status = find_memory(current, arguments[1], rights_for(prot), &memory);
-    if (status != NX_OK)
-        return status;
+    TRY(find_memory(current, arguments[1], rights_for(prot), &memory));
     if (memory->device && (prot & NX_PROT_EXECUTE) != 0)
         return NX_ERR_ACCESS_DENIED;
     uint64_t address = arguments[3];
-    status = address_space_map(&process->space, memory, arguments[2], arguments[4], (uint32_t)prot,
-                               &address);
-    if (status != NX_OK)
-        return status;
+    TRY(address_space_map(&process->space, memory, arguments[2], arguments[4], (uint32_t)prot,
+                          &address));
     if ((prot & NX_PROT_POPULATE) != 0)
         return populate(current, process, arguments[0], address, 0);
     arch_set_result(current, 0, address);
@@ -141,9 +134,7 @@ enum nx_status sys_memory_map(struct thread *current, const uint64_t *arguments)
 enum nx_status sys_memory_populate(struct thread *current, const uint64_t *arguments)
 {
     struct process *process;
-    enum nx_status status = syscall_process(current, arguments[0], NX_RIGHT_MANAGE, &process);
-    if (status != NX_OK)
-        return status;
+    TRY(syscall_process(current, arguments[0], NX_RIGHT_MANAGE, &process));
     if (!is_aligned(arguments[2], NX_PAGE_SIZE))
         return NX_ERR_INVALID_ARGUMENT;
     return populate(current, process, arguments[0], arguments[1], arguments[2]);
@@ -152,19 +143,12 @@ enum nx_status sys_memory_populate(struct thread *current, const uint64_t *argum
 enum nx_status sys_memory_unmap(struct thread *current, const uint64_t *arguments)
 {
     struct process *process;
-    enum nx_status status = syscall_process(current, arguments[0], NX_RIGHT_MANAGE, &process);
-    if (status != NX_OK)
-        return status;
+    TRY(syscall_process(current, arguments[0], NX_RIGHT_MANAGE, &process));
     bool done = false;
     while (!done) {
-        status = address_space_unmap_some(&process->space, arguments[1], &done);
-        if (status != NX_OK)
-            return status;
+        TRY(address_space_unmap_some(&process->space, arguments[1], &done));
         if (!done && syscall_should_pause()) {
-            const uint64_t rest[SYSCALL_ARGUMENTS] = {
-                arguments[0], arguments[1], 0, 0, 0, 0, 0, NX_SYS_MEMORY_UNMAP};
-            arch_restart_syscall(current, rest);
-            return STATUS_SWITCHED;
+            return restart(current, arguments[0], arguments[1], 0, NX_SYS_MEMORY_UNMAP);
         }
     }
     return NX_OK;
@@ -172,15 +156,9 @@ enum nx_status sys_memory_unmap(struct thread *current, const uint64_t *argument
 
 enum nx_status sys_memory_physical(struct thread *current, const uint64_t *arguments)
 {
-    struct handle_value machine_value;
-    enum nx_status status = handle_lookup(&current->process->handles, arguments[0],
-                                          NX_OBJECT_MACHINE, NX_RIGHT_DMA, &machine_value);
-    if (status != NX_OK)
-        return status;
+    TRY(syscall_check(current, arguments[0], NX_OBJECT_MACHINE, NX_RIGHT_DMA));
     struct memory *memory;
-    status = find_memory(current, arguments[1], NX_RIGHT_WRITE, &memory);
-    if (status != NX_OK)
-        return status;
+    TRY(find_memory(current, arguments[1], NX_RIGHT_WRITE, &memory));
     uint64_t offset = arguments[2];
     uint64_t length = arguments[3];
     if (memory->device || length == 0)
@@ -199,9 +177,7 @@ enum nx_status sys_memory_physical(struct thread *current, const uint64_t *argum
         uint64_t pages = (in_page + length + NX_PAGE_SIZE - 1) / NX_PAGE_SIZE;
         uint64_t run = memory_find_run(memory, page, pages, &frame);
         if (run == 0) {
-            status = memory_commit_page(memory, page, &frame);
-            if (status != NX_OK)
-                return status;
+            TRY(memory_commit_page(memory, page, &frame));
             if (++committed == COMMIT_STEP || syscall_should_pause()) {
                 // From the start: what is committed stays so, and then goes fast.
                 arch_restart_syscall(current, arguments);
@@ -244,11 +220,7 @@ static bool is_device_window(uint64_t base, uint64_t size)
 
 enum nx_status sys_memory_device_create(struct thread *current, const uint64_t *arguments)
 {
-    struct handle_value machine_value;
-    enum nx_status status = handle_lookup(&current->process->handles, arguments[0],
-                                          NX_OBJECT_MACHINE, NX_RIGHT_DEVICE, &machine_value);
-    if (status != NX_OK)
-        return status;
+    TRY(syscall_check(current, arguments[0], NX_OBJECT_MACHINE, NX_RIGHT_DEVICE));
     uint64_t base = arguments[1];
     uint64_t size = arguments[2];
     if (size > NX_MEMORY_SIZE_MAX || base > PHYSICAL_ADDRESS_END - NX_MEMORY_SIZE_MAX)
@@ -256,18 +228,14 @@ enum nx_status sys_memory_device_create(struct thread *current, const uint64_t *
     if (!is_device_window(base, round_up(size, NX_PAGE_SIZE)))
         return NX_ERR_ACCESS_DENIED;
     struct memory *memory;
-    status = memory_create_window(current->process, paddr(base), size, true, &memory);
-    if (status != NX_OK)
-        return status;
+    TRY(memory_create_window(current->process, paddr(base), size, true, &memory));
     return syscall_return_new(current, &memory->object, NX_OBJECT_MEMORY, DEVICE_RIGHTS);
 }
 
 enum nx_status sys_memory_info(struct thread *current, const uint64_t *arguments)
 {
     struct memory *memory;
-    enum nx_status status = find_memory(current, arguments[0], 0, &memory);
-    if (status != NX_OK)
-        return status;
+    TRY(find_memory(current, arguments[0], 0, &memory));
     uint64_t flags = memory->kind == MEMORY_CONTIGUOUS ? NX_MEMORY_CONTIGUOUS : 0;
     if (memory->device)
         flags |= NX_MEMORY_DEVICE;

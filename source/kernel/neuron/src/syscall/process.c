@@ -32,10 +32,7 @@ enum nx_status sys_process_create(struct thread *current, const uint64_t *argume
         if (name[i] != '\0' && (name[i] <= ' ' || name[i] > '~'))
             return NX_ERR_INVALID_ARGUMENT;
     struct process *process;
-    enum nx_status status =
-        process_create(current->process, name, bytes, (enum nx_class)arguments[5], &process);
-    if (status != NX_OK)
-        return status;
+    TRY(process_create(current->process, name, bytes, (enum nx_class)arguments[5], &process));
     return syscall_return_new(current, &process->object, NX_OBJECT_PROCESS, PROCESS_RIGHTS);
 }
 
@@ -44,9 +41,7 @@ enum nx_status sys_process_kill(struct thread *current, const uint64_t *argument
     struct process *process;
     if (arguments[0] == NX_HANDLE_NONE)
         return NX_ERR_BAD_HANDLE;
-    enum nx_status status = syscall_process(current, arguments[0], NX_RIGHT_MANAGE, &process);
-    if (status != NX_OK)
-        return status;
+    TRY(syscall_process(current, arguments[0], NX_RIGHT_MANAGE, &process));
     process_kill(process, (int64_t)arguments[1]);
     return NX_OK;
 }
@@ -54,9 +49,7 @@ enum nx_status sys_process_kill(struct thread *current, const uint64_t *argument
 enum nx_status sys_process_info(struct thread *current, const uint64_t *arguments)
 {
     struct process *process;
-    enum nx_status status = syscall_process(current, arguments[0], NX_RIGHT_INSPECT, &process);
-    if (status != NX_OK)
-        return status;
+    TRY(syscall_process(current, arguments[0], NX_RIGHT_INSPECT, &process));
     uint64_t used = atomic_load_explicit(&process->used, memory_order_relaxed);
     lock_acquire_fast(&process->lock);
     int64_t exit_status = process->exit_status;
@@ -69,39 +62,18 @@ enum nx_status sys_process_info(struct thread *current, const uint64_t *argument
     return NX_OK;
 }
 
-// An optional notification that the caller may have signalled.
-static enum nx_status find_signal(struct thread *current, uint64_t handle,
-                                  struct notification **notification)
-{
-    *notification = NULL;
-    if (handle == NX_HANDLE_NONE)
-        return NX_OK;
-    struct handle_value value;
-    enum nx_status status = handle_lookup(&current->process->handles, handle,
-                                          NX_OBJECT_NOTIFICATION, NX_RIGHT_SIGNAL, &value);
-    if (status == NX_OK)
-        *notification = CONTAINER_OF(value.object, struct notification, object);
-    return status;
-}
-
 enum nx_status sys_process_bind(struct thread *current, const uint64_t *arguments)
 {
     struct process *process;
-    enum nx_status status = syscall_process(current, arguments[0], NX_RIGHT_MANAGE, &process);
-    if (status != NX_OK)
-        return status;
+    TRY(syscall_process(current, arguments[0], NX_RIGHT_MANAGE, &process));
     struct notification *notification;
-    status = find_signal(current, arguments[1], &notification);
-    if (status != NX_OK)
-        return status;
+    TRY(syscall_notification_or_none(current, arguments[1], NX_RIGHT_SIGNAL, &notification));
     struct endpoint *endpoint = NULL;
     uint64_t badge = 0;
     if (arguments[3] != NX_HANDLE_NONE) {
         struct handle_value value;
-        status = handle_lookup(&current->process->handles, arguments[3], NX_OBJECT_ENDPOINT,
-                               NX_RIGHT_CALL, &value);
-        if (status != NX_OK)
-            return status;
+        TRY(handle_lookup(&current->process->handles, arguments[3], NX_OBJECT_ENDPOINT,
+                          NX_RIGHT_CALL, &value));
         endpoint = CONTAINER_OF(value.object, struct endpoint, object);
         badge = value.badge;
     }
@@ -124,14 +96,10 @@ static bool is_affinity(uint64_t mask)
 enum nx_status sys_thread_create(struct thread *current, const uint64_t *arguments)
 {
     struct process *process;
-    enum nx_status status = syscall_process(current, arguments[0], NX_RIGHT_MANAGE, &process);
-    if (status != NX_OK)
-        return status;
+    TRY(syscall_process(current, arguments[0], NX_RIGHT_MANAGE, &process));
     struct handle_value value;
-    status = handle_lookup(&current->process->handles, arguments[5], NX_OBJECT_MEMORY,
-                           NX_RIGHT_READ | NX_RIGHT_WRITE, &value);
-    if (status != NX_OK)
-        return status;
+    TRY(handle_lookup(&current->process->handles, arguments[5], NX_OBJECT_MEMORY,
+                      NX_RIGHT_READ | NX_RIGHT_WRITE, &value));
     struct thread *thread;
     const struct thread_beginning beginning = {
         .entry = vaddr(arguments[1]),
@@ -140,13 +108,12 @@ enum nx_status sys_thread_create(struct thread *current, const uint64_t *argumen
         .thread_pointer = arguments[4],
         .class = NX_CLASS_COUNT,
     };
-    status = thread_create(process, &beginning, CONTAINER_OF(value.object, struct memory, object),
-                           arguments[6], &thread);
-    if (status != NX_OK)
-        return status;
+    TRY(thread_create(process, &beginning, CONTAINER_OF(value.object, struct memory, object),
+                      arguments[6], &thread));
     // Another thread may kill the process now, so the new one must outlive a failure below.
     object_acquire(&thread->object);
-    status = syscall_return_new(current, &thread->object, NX_OBJECT_THREAD, THREAD_RIGHTS);
+    enum nx_status status =
+        syscall_return_new(current, &thread->object, NX_OBJECT_THREAD, THREAD_RIGHTS);
     if (status != NX_OK)
         thread_kill(thread);
     object_release(&thread->object);
@@ -156,10 +123,8 @@ enum nx_status sys_thread_create(struct thread *current, const uint64_t *argumen
 enum nx_status sys_thread_restart(struct thread *current, const uint64_t *arguments)
 {
     struct handle_value value;
-    enum nx_status status = handle_lookup(&current->process->handles, arguments[0],
-                                          NX_OBJECT_THREAD, NX_RIGHT_MANAGE, &value);
-    if (status != NX_OK)
-        return status;
+    TRY(handle_lookup(&current->process->handles, arguments[0], NX_OBJECT_THREAD, NX_RIGHT_MANAGE,
+                      &value));
     struct thread *thread = CONTAINER_OF(value.object, struct thread, object);
     if (arguments[5] != 0 && !is_affinity(arguments[5]))
         return NX_ERR_INVALID_ARGUMENT;
@@ -179,9 +144,7 @@ enum nx_status sys_thread_restart(struct thread *current, const uint64_t *argume
 enum nx_status sys_thread_start(struct thread *current, const uint64_t *arguments)
 {
     struct thread *thread;
-    enum nx_status status = syscall_thread(current, arguments[0], NX_RIGHT_MANAGE, &thread);
-    if (status != NX_OK)
-        return status;
+    TRY(syscall_thread(current, arguments[0], NX_RIGHT_MANAGE, &thread));
     return thread_start(thread);
 }
 
@@ -215,9 +178,7 @@ static enum nx_status set_affinity(struct thread *current, struct thread *thread
 enum nx_status sys_thread_control(struct thread *current, const uint64_t *arguments)
 {
     struct thread *thread;
-    enum nx_status status = syscall_thread(current, arguments[0], NX_RIGHT_MANAGE, &thread);
-    if (status != NX_OK)
-        return status;
+    TRY(syscall_thread(current, arguments[0], NX_RIGHT_MANAGE, &thread));
     struct notification *notification;
     switch (arguments[1]) {
     case NX_THREAD_SET_AFFINITY:
@@ -229,9 +190,7 @@ enum nx_status sys_thread_control(struct thread *current, const uint64_t *argume
         recheck(current, thread);
         return NX_OK;
     case NX_THREAD_SET_EXIT:
-        status = find_signal(current, arguments[2], &notification);
-        if (status != NX_OK)
-            return status;
+        TRY(syscall_notification_or_none(current, arguments[2], NX_RIGHT_SIGNAL, &notification));
         return thread_bind_exit(thread, notification, arguments[3]);
     case NX_THREAD_KILL:
         thread_kill(thread);

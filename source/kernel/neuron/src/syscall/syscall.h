@@ -12,6 +12,7 @@
 #include "nexus/syscall.h"
 #include "object/handle_table.h"
 
+struct notification;
 struct process;
 struct thread;
 
@@ -26,6 +27,17 @@ NX_MUST_CHECK enum nx_status syscall_process(struct thread *current, uint64_t ha
 NX_MUST_CHECK enum nx_status syscall_thread(struct thread *current, uint64_t handle,
                                             uint32_t rights, struct thread **thread);
 
+NX_MUST_CHECK enum nx_status syscall_notification(struct thread *current, uint64_t handle,
+                                                  uint32_t right,
+                                                  struct notification **notification);
+// The same, or NULL for no handle.
+NX_MUST_CHECK enum nx_status syscall_notification_or_none(struct thread *current, uint64_t handle,
+                                                          uint32_t right,
+                                                          struct notification **notification);
+// For objects that are only a right: the machine, the log.
+NX_MUST_CHECK enum nx_status syscall_check(struct thread *current, uint64_t handle,
+                                           enum nx_object_type type, uint32_t right);
+
 // Gives a newly created object, whose creation reference it consumes, to the caller as result a1.
 NX_MUST_CHECK enum nx_status syscall_return_new(struct thread *current, struct object *object,
                                                 enum nx_object_type type, uint32_t rights);
@@ -33,47 +45,54 @@ NX_MUST_CHECK enum nx_status syscall_return_new(struct thread *current, struct o
 // Whether a long call should stop here and run again (arch_restart_syscall).
 bool syscall_should_pause(void);
 
-enum nx_status sys_call(struct thread *current, const uint64_t *arguments);
-enum nx_status sys_receive(struct thread *current, const uint64_t *arguments);
-enum nx_status sys_reply(struct thread *current, const uint64_t *arguments);
-enum nx_status sys_reply_receive(struct thread *current, const uint64_t *arguments);
-enum nx_status sys_reply_save(struct thread *current, const uint64_t *arguments);
-enum nx_status sys_endpoint_create(struct thread *current, const uint64_t *arguments);
-enum nx_status sys_notification_create(struct thread *current, const uint64_t *arguments);
-enum nx_status sys_notification_signal(struct thread *current, const uint64_t *arguments);
-enum nx_status sys_notification_wait(struct thread *current, const uint64_t *arguments);
-enum nx_status sys_notification_bind(struct thread *current, const uint64_t *arguments);
-enum nx_status sys_handle_close(struct thread *current, const uint64_t *arguments);
-enum nx_status sys_handle_duplicate(struct thread *current, const uint64_t *arguments);
-enum nx_status sys_handle_grant(struct thread *current, const uint64_t *arguments);
-enum nx_status sys_handle_info(struct thread *current, const uint64_t *arguments);
-enum nx_status sys_memory_create(struct thread *current, const uint64_t *arguments);
-enum nx_status sys_memory_commit(struct thread *current, const uint64_t *arguments);
-enum nx_status sys_memory_map(struct thread *current, const uint64_t *arguments);
-enum nx_status sys_memory_populate(struct thread *current, const uint64_t *arguments);
-enum nx_status sys_memory_unmap(struct thread *current, const uint64_t *arguments);
-enum nx_status sys_memory_physical(struct thread *current, const uint64_t *arguments);
-enum nx_status sys_memory_device_create(struct thread *current, const uint64_t *arguments);
-enum nx_status sys_memory_info(struct thread *current, const uint64_t *arguments);
-enum nx_status sys_process_create(struct thread *current, const uint64_t *arguments);
-enum nx_status sys_process_kill(struct thread *current, const uint64_t *arguments);
-enum nx_status sys_process_info(struct thread *current, const uint64_t *arguments);
-enum nx_status sys_process_bind(struct thread *current, const uint64_t *arguments);
-enum nx_status sys_process_exit(struct thread *current, const uint64_t *arguments);
-enum nx_status sys_thread_create(struct thread *current, const uint64_t *arguments);
-enum nx_status sys_thread_start(struct thread *current, const uint64_t *arguments);
-enum nx_status sys_thread_restart(struct thread *current, const uint64_t *arguments);
-enum nx_status sys_thread_exit(struct thread *current, const uint64_t *arguments);
-enum nx_status sys_thread_control(struct thread *current, const uint64_t *arguments);
-enum nx_status sys_thread_yield(struct thread *current, const uint64_t *arguments);
-enum nx_status sys_interrupt_create(struct thread *current, const uint64_t *arguments);
-enum nx_status sys_interrupt_bind(struct thread *current, const uint64_t *arguments);
-enum nx_status sys_interrupt_ack(struct thread *current, const uint64_t *arguments);
-enum nx_status sys_hart_control(struct thread *current, const uint64_t *arguments);
-enum nx_status sys_system_reset(struct thread *current, const uint64_t *arguments);
-enum nx_status sys_system_info(struct thread *current, const uint64_t *arguments);
-enum nx_status sys_log_write(struct thread *current, const uint64_t *arguments);
-enum nx_status sys_log_read(struct thread *current, const uint64_t *arguments);
-enum nx_status sys_log_bind(struct thread *current, const uint64_t *arguments);
+// Every system call: number and handler.
+#define SYSCALL_HANDLERS(ROW)                                                                      \
+    ROW(NX_SYS_NULL, sys_null)                                                                     \
+    ROW(NX_SYS_CALL, sys_call)                                                                     \
+    ROW(NX_SYS_RECEIVE, sys_receive)                                                               \
+    ROW(NX_SYS_REPLY, sys_reply)                                                                   \
+    ROW(NX_SYS_REPLY_RECEIVE, sys_reply_receive)                                                   \
+    ROW(NX_SYS_REPLY_SAVE, sys_reply_save)                                                         \
+    ROW(NX_SYS_ENDPOINT_CREATE, sys_endpoint_create)                                               \
+    ROW(NX_SYS_NOTIFICATION_CREATE, sys_notification_create)                                       \
+    ROW(NX_SYS_NOTIFICATION_SIGNAL, sys_notification_signal)                                       \
+    ROW(NX_SYS_NOTIFICATION_WAIT, sys_notification_wait)                                           \
+    ROW(NX_SYS_NOTIFICATION_BIND, sys_notification_bind)                                           \
+    ROW(NX_SYS_HANDLE_CLOSE, sys_handle_close)                                                     \
+    ROW(NX_SYS_HANDLE_DUPLICATE, sys_handle_duplicate)                                             \
+    ROW(NX_SYS_HANDLE_GRANT, sys_handle_grant)                                                     \
+    ROW(NX_SYS_HANDLE_INFO, sys_handle_info)                                                       \
+    ROW(NX_SYS_MEMORY_CREATE, sys_memory_create)                                                   \
+    ROW(NX_SYS_MEMORY_COMMIT, sys_memory_commit)                                                   \
+    ROW(NX_SYS_MEMORY_MAP, sys_memory_map)                                                         \
+    ROW(NX_SYS_MEMORY_UNMAP, sys_memory_unmap)                                                     \
+    ROW(NX_SYS_MEMORY_PHYSICAL, sys_memory_physical)                                               \
+    ROW(NX_SYS_MEMORY_DEVICE_CREATE, sys_memory_device_create)                                     \
+    ROW(NX_SYS_MEMORY_INFO, sys_memory_info)                                                       \
+    ROW(NX_SYS_PROCESS_CREATE, sys_process_create)                                                 \
+    ROW(NX_SYS_PROCESS_KILL, sys_process_kill)                                                     \
+    ROW(NX_SYS_PROCESS_INFO, sys_process_info)                                                     \
+    ROW(NX_SYS_PROCESS_BIND, sys_process_bind)                                                     \
+    ROW(NX_SYS_PROCESS_EXIT, sys_process_exit)                                                     \
+    ROW(NX_SYS_THREAD_CREATE, sys_thread_create)                                                   \
+    ROW(NX_SYS_THREAD_START, sys_thread_start)                                                     \
+    ROW(NX_SYS_THREAD_EXIT, sys_thread_exit)                                                       \
+    ROW(NX_SYS_THREAD_CONTROL, sys_thread_control)                                                 \
+    ROW(NX_SYS_THREAD_YIELD, sys_thread_yield)                                                     \
+    ROW(NX_SYS_INTERRUPT_CREATE, sys_interrupt_create)                                             \
+    ROW(NX_SYS_INTERRUPT_BIND, sys_interrupt_bind)                                                 \
+    ROW(NX_SYS_INTERRUPT_ACK, sys_interrupt_ack)                                                   \
+    ROW(NX_SYS_HART_CONTROL, sys_hart_control)                                                     \
+    ROW(NX_SYS_SYSTEM_RESET, sys_system_reset)                                                     \
+    ROW(NX_SYS_SYSTEM_INFO, sys_system_info)                                                       \
+    ROW(NX_SYS_LOG_WRITE, sys_log_write)                                                           \
+    ROW(NX_SYS_LOG_READ, sys_log_read)                                                             \
+    ROW(NX_SYS_LOG_BIND, sys_log_bind)                                                             \
+    ROW(NX_SYS_MEMORY_POPULATE, sys_memory_populate)                                               \
+    ROW(NX_SYS_THREAD_RESTART, sys_thread_restart)
+
+#define HANDLER_DECLARATION(number, handler)                                                       \
+    enum nx_status handler(struct thread *current, const uint64_t *arguments);
+SYSCALL_HANDLERS(HANDLER_DECLARATION)
 
 #endif

@@ -21,11 +21,7 @@ static enum nx_status probe_extensions(void)
 {
     for (size_t i = 0; i < ARRAY_LENGTH(extensions); i++) {
         bool available = false;
-        const enum nx_status status = sbi_probe_extension(extensions[i].id, &available);
-
-        if (status != NX_OK) {
-            return status;
-        }
+        TRY(sbi_probe_extension(extensions[i].id, &available));
         if (available) {
             arch_firmware.extensions |= extensions[i].flag;
         }

@@ -27,11 +27,7 @@ static struct page_table *root_of(const struct arch_space *space)
 
 enum nx_status arch_space_create(struct arch_space *space)
 {
-    const enum nx_status status = frame_alloc(&space->root);
-
-    if (status != NX_OK) {
-        return status;
-    }
+    TRY(frame_alloc(&space->root));
     struct page_table *root = root_of(space);
 
     for (unsigned i = PAGE_TABLE_USER_ENTRIES; i < PAGE_TABLE_ENTRIES; i++) {
@@ -133,11 +129,7 @@ static enum nx_status make_entry(const struct arch_space *space, uint64_t addres
 
         if (!pte_is_valid(entry)) {
             paddr_t frame;
-            const enum nx_status status = frame_alloc(&frame);
-
-            if (status != NX_OK) {
-                return status;
-            }
+            TRY(frame_alloc(&frame));
             entry = pte_make(frame, PTE_V);
             // Release order: another hart's walk sees the table zeroed.
             atomic_store_explicit(slot, entry, memory_order_release);
@@ -178,11 +170,7 @@ enum nx_status arch_space_map(struct arch_space *space, vaddr_t first, const pad
 
     ASSERT(first.value >= NX_USER_BASE && first.value < NX_USER_END);
     ASSERT(is_aligned(first.value, NX_PAGE_SIZE) && in_one_table(first.value, count));
-    const enum nx_status status = make_entry(space, first.value, tables, &entry);
-
-    if (status != NX_OK) {
-        return status;
-    }
+    TRY(make_entry(space, first.value, tables, &entry));
     for (uint32_t i = 0; i < count; i++) {
         if (frames[i].value != 0 &&
             !pte_is_valid(atomic_load_explicit(&entry[i], memory_order_relaxed))) {
