@@ -9,6 +9,7 @@
 #ifndef FAKE_H
 #define FAKE_H
 
+#include "arch/arch.h"
 #include "core/lock.h"
 #include "core/types.h"
 
@@ -49,6 +50,10 @@ void fake_clock_speed(uint32_t speed);
 uint64_t fake_armed_deadline(void);
 // Whether arming it needs no firmware; false at first.
 void fake_sstc(bool present);
+
+// Looks a leaf up; false if there is none.
+bool fake_space_query(const struct arch_space *space, vaddr_t address, paddr_t *frame,
+                      uint32_t *prot);
 
 // How often the kernel had translations of other harts flushed.
 uint64_t fake_remote_flushes(void);

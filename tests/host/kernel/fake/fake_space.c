@@ -123,7 +123,7 @@ bool arch_space_has_table(const struct arch_space *space, vaddr_t address)
     return find_leaf(space->root, address.value, NULL, &leaf) == NX_OK && leaf != NULL;
 }
 
-bool arch_space_query(const struct arch_space *space, vaddr_t address, paddr_t *frame,
+bool fake_space_query(const struct arch_space *space, vaddr_t address, paddr_t *frame,
                       uint32_t *prot)
 {
     _Atomic uint64_t *leaf;
@@ -196,7 +196,7 @@ bool fake_user_access(struct hart *hart, uint64_t address, uint32_t prot, uint64
         (entry->prot & prot) != prot) {
         paddr_t frame;
         uint32_t granted;
-        if (space.root.value == 0 || !arch_space_query(&space, vaddr(page), &frame, &granted) ||
+        if (space.root.value == 0 || !fake_space_query(&space, vaddr(page), &frame, &granted) ||
             (granted & prot) != prot) {
             pthread_mutex_unlock(&arch->tlb_lock);
             return false;

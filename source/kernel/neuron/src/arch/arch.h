@@ -89,9 +89,6 @@ NX_MUST_CHECK enum nx_status arch_space_map(struct arch_space *space, vaddr_t fi
 bool arch_space_unmap(struct arch_space *space, vaddr_t first, uint32_t count);
 // Whether the table of leaves for `address` exists.
 bool arch_space_has_table(const struct arch_space *space, vaddr_t address);
-// Looks a leaf up; false if there is none.
-bool arch_space_query(const struct arch_space *space, vaddr_t address, paddr_t *frame,
-                      uint32_t *prot);
 // Removes stale translations of [address, address + length) on this hart and, through the SBI's
 // remote fence by ASID, on the harts in `remote_mask` (hart indices). Complete when it returns.
 void arch_tlb_flush(const struct arch_space *space, vaddr_t address, uint64_t length,

@@ -89,14 +89,14 @@ static void insert_hart(const struct machine_hart *hart)
     machine.harts[at] = *hart;
 }
 
-static bool is_known_hart(struct hart_id id)
+static struct machine_hart *find_hart(struct hart_id id)
 {
     for (uint32_t i = 0; i < machine.hart_count; i++) {
         if (machine.harts[i].id.value == id.value) {
-            return true;
+            return &machine.harts[i];
         }
     }
-    return false;
+    return NULL;
 }
 
 // The boot hart comes first, in a pass of its own.
@@ -119,7 +119,7 @@ static enum nx_status read_harts(struct discovery *discovery, bool boot_hart)
         if ((hart.id.value == discovery->boot_hart.value) != boot_hart) {
             continue;
         }
-        if (is_known_hart(hart.id)) {
+        if (find_hart(hart.id) != NULL) {
             return blame(discovery, "cpu reg (twice the same)", NX_ERR_BAD_FORMAT);
         }
         hart.sstc = has_sstc(tree, cpu);
@@ -168,24 +168,21 @@ static enum nx_status add_range(struct physical_range *ranges, uint32_t *count, 
     return NX_OK;
 }
 
-// Every range of the node's reg.
+// Every range of the node's reg, if the node is in use.
 static enum nx_status add_node(const struct dtb *tree, struct dtb_node node,
                                struct physical_range *ranges, uint32_t *count, uint32_t capacity)
 {
-    for (uint32_t i = 0;; i++) {
+    for (uint32_t i = 0; dtb_is_available(tree, node); i++) {
         struct dtb_range range;
-        enum nx_status status = dtb_mmio(tree, node, i, &range);
+        const enum nx_status status = dtb_mmio(tree, node, i, &range);
 
         if (status == NX_ERR_OUT_OF_RANGE) {
-            return NX_OK;
+            break;
         }
-        if (status == NX_OK) {
-            status = add_range(ranges, count, capacity, &range);
-        }
-        if (status != NX_OK) {
-            return status;
-        }
+        TRY(status);
+        TRY(add_range(ranges, count, capacity, &range));
     }
+    return NX_OK;
 }
 
 static enum nx_status discover_memory(struct discovery *discovery)
@@ -195,10 +192,7 @@ static enum nx_status discover_memory(struct discovery *discovery)
     for (struct dtb_node node = dtb_next_device_type(tree, DTB_NODE_NONE, "memory");
          dtb_node_exists(node); node = dtb_next_device_type(tree, node, "memory")) {
         const enum nx_status status =
-            dtb_is_available(tree, node)
-                ? add_node(tree, node, machine.memory, &machine.memory_count,
-                           MACHINE_MEMORY_RANGES_MAX)
-                : NX_OK;
+            add_node(tree, node, machine.memory, &machine.memory_count, MACHINE_MEMORY_RANGES_MAX);
 
         if (status != NX_OK) {
             return blame(discovery, "memory reg", status);
@@ -233,11 +227,8 @@ static enum nx_status discover_reserved(struct discovery *discovery)
 
     for (; dtb_node_exists(node); node = dtb_next_sibling(tree, node)) {
         // A region without reg is one that the system may place itself.
-        const enum nx_status status =
-            dtb_is_available(tree, node)
-                ? add_node(tree, node, machine.reserved, &machine.reserved_count,
-                           MACHINE_RESERVED_RANGES_MAX)
-                : NX_OK;
+        const enum nx_status status = add_node(
+            tree, node, machine.reserved, &machine.reserved_count, MACHINE_RESERVED_RANGES_MAX);
 
         if (status != NX_OK && status != NX_ERR_NOT_FOUND) {
             return blame(discovery, "reserved-memory", status);
@@ -275,7 +266,6 @@ static struct dtb_node find_uart(const struct dtb *tree)
 static void discover_uart(const struct dtb *tree)
 {
     const struct dtb_node node = find_uart(tree);
-    struct dtb_interrupt interrupt;
     struct dtb_range window;
 
     if (!dtb_node_exists(node) || dtb_mmio(tree, node, 0, &window) != NX_OK) {
@@ -287,9 +277,6 @@ static void discover_uart(const struct dtb *tree)
     if (machine.uart_register_shift > UART_REGISTER_SHIFT_MAX ||
         window.size < (uint64_t)UART_REGISTERS << machine.uart_register_shift) {
         return;
-    }
-    if (dtb_first_interrupt(tree, node, &interrupt) == NX_OK) {
-        machine.uart_interrupt = interrupt.cells[0];
     }
     machine.uart = (struct physical_range){paddr(window.base), window.size};
     machine.has_uart = true;
@@ -305,11 +292,11 @@ static void note_context(const struct dtb *tree, const struct dtb_interrupt *int
         read_hart_id(tree, dtb_parent(tree, interrupt->controller), &id) != NX_OK) {
         return;
     }
-    for (uint32_t i = 0; i < machine.hart_count; i++) {
-        if (machine.harts[i].id.value == id.value) {
-            machine.harts[i].plic_context = context;
-            machine.harts[i].has_plic_context = true;
-        }
+    struct machine_hart *hart = find_hart(id);
+
+    if (hart != NULL) {
+        hart->plic_context = context;
+        hart->has_plic_context = true;
     }
 }
 

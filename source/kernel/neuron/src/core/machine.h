@@ -44,7 +44,6 @@ struct machine {
     uint32_t reserved_count;
 
     struct physical_range uart;
-    uint32_t uart_interrupt;
     uint32_t uart_register_shift;
     bool has_uart;
 

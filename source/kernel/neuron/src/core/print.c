@@ -2,6 +2,7 @@
 // Formatted text: see print.h. No state, no locks; uses little stack, because panics run on 4 KiB.
 #include "core/print.h"
 #include "arch/arch.h"
+#include <string.h>
 
 struct output {
     char *buffer;
@@ -37,11 +38,7 @@ static void put_repeated(struct output *output, char character, size_t count)
 static void put_padded(struct output *output, const struct conversion *conversion,
                        const char *prefix, const char *text, size_t length)
 {
-    size_t prefix_length = 0;
-
-    while (prefix[prefix_length] != '\0') {
-        prefix_length++;
-    }
+    const size_t prefix_length = strlen(prefix);
     const size_t total = prefix_length + length;
     const size_t padding = conversion->width > total ? conversion->width - total : 0;
 
@@ -80,16 +77,12 @@ static void put_number(struct output *output, const struct conversion *conversio
 static void put_string(struct output *output, const struct conversion *conversion, const char *text)
 {
     struct conversion blanks = *conversion;
-    size_t length = 0;
 
     if (text == NULL) {
         text = "(null)";
     }
-    while (text[length] != '\0') {
-        length++;
-    }
     blanks.zero_padded = false;
-    put_padded(output, &blanks, "", text, length);
+    put_padded(output, &blanks, "", text, strlen(text));
 }
 
 // `format` is behind a '%'. Returns what follows the conversion, whose letter is '\0' at the end of

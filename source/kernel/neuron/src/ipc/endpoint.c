@@ -82,6 +82,22 @@ static void settle_caller(struct thread *caller)
     thread_recheck_kill(caller, wait);
 }
 
+// The current thread waits: `next`, which is owned, runs instead unless something is more urgent or
+// it may not run here. NULL: whatever comes next.
+static enum nx_status leave_hart_to(struct hart *hart, struct thread *next)
+{
+    if (next != NULL && scheduler_may_run(next, hart_bit(hart)) &&
+        !scheduler_has_more_urgent(hart, next)) {
+        timer_cancel(next);
+        scheduler_switch_to(next);
+        return STATUS_SWITCHED;
+    }
+    if (next != NULL)
+        scheduler_make_ready(next);
+    scheduler_run_next();
+    return STATUS_SWITCHED;
+}
+
 // The current thread, with its message in its frame, calls: STATUS_SWITCHED, or an error.
 static enum nx_status send_current(struct endpoint *endpoint, uint64_t deadline)
 {
@@ -119,14 +135,7 @@ static enum nx_status send_current(struct endpoint *endpoint, uint64_t deadline)
     uint64_t wait = thread_begin_wait(current, THREAD_AWAITING_REPLY, NULL);
     receiver->caller_wait = wait & ~THREAD_KILLED;
     thread_recheck_kill(current, wait);
-    if (scheduler_may_run(receiver, hart_bit(hart)) && !scheduler_has_more_urgent(hart, receiver)) {
-        timer_cancel(receiver);
-        scheduler_switch_to(receiver);
-    } else {
-        scheduler_make_ready(receiver);
-        scheduler_run_next();
-    }
-    return STATUS_SWITCHED;
+    return leave_hart_to(hart, receiver);
 }
 
 // The deadline that an info word asks for. Read once: the page is ordinary memory of its process.
@@ -246,8 +255,7 @@ static enum nx_status receive_or_wait(struct endpoint *endpoint, uint64_t deadli
     return STATUS_SWITCHED;
 }
 
-// A thread that receives again without having answered gives its caller up.
-static void drop_current_caller(struct thread *current)
+void reply_abandon_current(struct thread *current)
 {
     if (current->caller == NULL)
         return;
@@ -259,7 +267,7 @@ static void drop_current_caller(struct thread *current)
 
 enum nx_status endpoint_receive(struct endpoint *endpoint, uint64_t deadline)
 {
-    drop_current_caller(hart_self()->current);
+    reply_abandon_current(hart_self()->current);
     enum nx_status status = receive_or_wait(endpoint, deadline);
     if (status == STATUS_SWITCHED)
         scheduler_run_next();
@@ -358,16 +366,7 @@ enum nx_status endpoint_reply_receive(struct endpoint *endpoint, uint64_t info,
             scheduler_make_ready(caller);
         return status;
     }
-    if (caller != NULL && scheduler_may_run(caller, hart_bit(hart)) &&
-        !scheduler_has_more_urgent(hart, caller)) {
-        timer_cancel(caller);
-        scheduler_switch_to(caller);
-        return STATUS_SWITCHED;
-    }
-    if (caller != NULL)
-        scheduler_make_ready(caller);
-    scheduler_run_next();
-    return STATUS_SWITCHED;
+    return leave_hart_to(hart, caller);
 }
 
 enum nx_status reply_save(nx_handle *handle)
@@ -469,7 +468,7 @@ enum destroy_result endpoint_destroy_step(struct object *object)
     if (endpoint->draining)
         return drain_step(endpoint);
     // Threads whose process closed the handle while they waited.
-    if (!fail_some(endpoint, &endpoint->callers) || !fail_some(endpoint, &endpoint->receivers))
+    if (!fail_some_of_both(endpoint))
         return DESTROY_MORE;
     // Whoever meant to end such a wait may still be looking for the lock.
     return DESTROY_UNLINKED;

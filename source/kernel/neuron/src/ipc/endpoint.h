@@ -50,6 +50,8 @@ NX_MUST_CHECK enum nx_status reply_through_handle(struct object *caller, uint64_
 NX_MUST_CHECK enum nx_status reply_save(nx_handle *handle);
 // A reply right is lost: its caller, if it still waits, gets NX_ERR_PEER_CLOSED.
 void reply_abandon(struct object *caller, uint64_t sequence);
+// For a thread that receives again or ends without having answered: gives its caller up, if any.
+void reply_abandon_current(struct thread *current);
 
 // The current thread's fault (thread->fault_words), sent as a call by the kernel.
 void endpoint_send_fault(struct endpoint *endpoint, uint64_t badge);

@@ -49,10 +49,8 @@ static void uncharge(const struct memory *memory, uint64_t bytes)
 
 static enum nx_status alloc_charged(struct memory *memory, paddr_t *frame)
 {
-    enum nx_status status = charge(memory, NX_PAGE_SIZE);
-    if (status != NX_OK)
-        return status;
-    status = frame_alloc(frame);
+    TRY(charge(memory, NX_PAGE_SIZE));
+    enum nx_status status = frame_alloc(frame);
     if (status != NX_OK)
         uncharge(memory, NX_PAGE_SIZE);
     return status;
@@ -104,10 +102,8 @@ enum nx_status memory_create_paged(struct process *process, uint64_t size, struc
 {
     if (size > NX_MEMORY_SIZE_MAX)
         return NX_ERR_TOO_LARGE;
-    enum nx_status status = create(process, MEMORY_PAGED, size, memory);
-    if (status != NX_OK)
-        return status;
-    status = table_alloc(*memory);
+    TRY(create(process, MEMORY_PAGED, size, memory));
+    enum nx_status status = table_alloc(*memory);
     if (status != NX_OK) {
         object_discard(&(*memory)->object);
         return status;
@@ -121,15 +117,13 @@ enum nx_status memory_create_contiguous(struct process *process, uint64_t size,
 {
     if (size > NX_MEMORY_CONTIGUOUS_MAX)
         return NX_ERR_TOO_LARGE;
-    enum nx_status status = create(process, MEMORY_CONTIGUOUS, size, memory);
-    if (status != NX_OK)
-        return status;
+    TRY(create(process, MEMORY_CONTIGUOUS, size, memory));
     struct memory *created = *memory;
     uint32_t order = 0;
     while ((NX_PAGE_SIZE << order) < created->size)
         order++;
     uint64_t bytes = NX_PAGE_SIZE << order;
-    status = charge(created, bytes);
+    enum nx_status status = charge(created, bytes);
     if (status != NX_OK)
         goto discard;
     status = frame_alloc_block(order, &created->base);

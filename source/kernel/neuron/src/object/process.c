@@ -210,8 +210,8 @@ struct notification *process_remove_thread(struct process *process, struct threa
     *link = thread->next_in_process;
     process->thread_count--;
     bool last = process->thread_count == 0;
-    if (last && begin_dying_locked(process, 0))
-        process->exit_status = 0;
+    if (last)
+        (void)begin_dying_locked(process, 0);
     bool dying = atomic_load_explicit(&process->state, memory_order_relaxed) == NX_PROCESS_DYING;
     lock_release(&process->lock);
     if (last)
@@ -272,20 +272,16 @@ static void announce_death(struct process *process)
 enum destroy_result process_destroy_step(struct object *object)
 {
     struct process *process = CONTAINER_OF(object, struct process, object);
-    if (atomic_load_explicit(&process->state, memory_order_relaxed) == NX_PROCESS_DYING) {
-        if (!handle_table_close_some(process, CLEANUP_STEP))
-            return DESTROY_MORE;
-        if (!address_space_clear_some(&process->space))
-            return DESTROY_MORE;
-        announce_death(process);
-        object_release(&process->object);
-        return DESTROY_KEEP;
-    }
-    // No reference is left. A process that never had a thread still has handles and mappings.
+    // Also without a reference left: a process that never had a thread has handles and mappings.
     if (!handle_table_close_some(process, CLEANUP_STEP))
         return DESTROY_MORE;
     if (!address_space_clear_some(&process->space))
         return DESTROY_MORE;
+    if (atomic_load_explicit(&process->state, memory_order_relaxed) == NX_PROCESS_DYING) {
+        announce_death(process);
+        object_release(&process->object);
+        return DESTROY_KEEP;
+    }
     if (!address_space_destroy_some(&process->space))
         return DESTROY_MORE;
     if (process->exit_notification != NULL)

@@ -34,16 +34,6 @@ static struct reclaim_state *state_self(void)
     return &states[hart_self()->index.value];
 }
 
-static void list_push(struct object_list *list, struct object *object)
-{
-    object->next = NULL;
-    if (list->last != NULL)
-        list->last->next = object;
-    else
-        list->first = object;
-    list->last = object;
-}
-
 static void list_append(struct object_list *list, struct object_list *tail)
 {
     if (tail->first == NULL)
@@ -54,6 +44,12 @@ static void list_append(struct object_list *list, struct object_list *tail)
         list->first = tail->first;
     list->last = tail->last;
     *tail = (struct object_list){0};
+}
+
+static void list_push(struct object_list *list, struct object *object)
+{
+    object->next = NULL;
+    list_append(list, &(struct object_list){object, object});
 }
 
 void reclaim_retire(struct object *object)

@@ -203,11 +203,7 @@ void thread_end_current(void)
 {
     struct hart *hart = hart_self();
     struct thread *thread = hart->current;
-    if (thread->caller != NULL) {
-        reply_abandon(&thread->caller->object, thread_sequence_of(thread->caller_wait));
-        object_release(&thread->caller->object);
-        thread->caller = NULL;
-    }
+    reply_abandon_current(thread);
     if (thread->bound != NULL)
         notification_bind_thread(NULL, thread);
     hart->current = NULL;

@@ -91,10 +91,11 @@ enum nx_status sys_system_reset(struct thread *current, const uint64_t *argument
 // --- Diagnosis
 // ------------------------------------------------------------------------------------
 
-static enum nx_status describe_system(uint64_t index, void *buffer, size_t *size)
+// Each writes its record and returns its size; 0: there is none of that index.
+static size_t describe_system(uint64_t index, void *buffer)
 {
     if (index != 0)
-        return NX_ERR_NOT_FOUND;
+        return 0;
     uint64_t retired = reclaim_retired_count();
     uint64_t done = reclaim_done_count();
     const struct nx_info_system record = {
@@ -116,14 +117,13 @@ static enum nx_status describe_system(uint64_t index, void *buffer, size_t *size
         .objects_reclaimed = done,
     };
     memcpy(buffer, &record, sizeof(record));
-    *size = sizeof(record);
-    return NX_OK;
+    return sizeof(record);
 }
 
-static enum nx_status describe_hart(uint64_t index, void *buffer, size_t *size)
+static size_t describe_hart(uint64_t index, void *buffer)
 {
     if (index >= hart_count())
-        return NX_ERR_NOT_FOUND;
+        return 0;
     const struct hart *hart = &harts[index];
     uint32_t state = atomic_load_explicit(&hart->state, memory_order_relaxed);
     // A hart that sleeps now has not booked this sleep yet.
@@ -154,15 +154,14 @@ static enum nx_status describe_hart(uint64_t index, void *buffer, size_t *size)
         record.ipi_received_from[i] = counter_read(&hart->ipi.received_from[i]);
     }
     memcpy(buffer, &record, sizeof(record));
-    *size = sizeof(record);
-    return NX_OK;
+    return sizeof(record);
 }
 
-static enum nx_status describe_process(uint64_t index, void *buffer, size_t *size)
+static size_t describe_process(uint64_t index, void *buffer)
 {
     struct process *process;
     if (!process_at(index, &process))
-        return NX_ERR_NOT_FOUND;
+        return 0;
     uint64_t used = atomic_load_explicit(&process->used, memory_order_relaxed);
     struct nx_info_process record = {
         .id = process->id,
@@ -179,23 +178,21 @@ static enum nx_status describe_process(uint64_t index, void *buffer, size_t *siz
     record.handles = process->handles.used;
     lock_release(&process->handles.lock);
     memcpy(buffer, &record, sizeof(record));
-    *size = sizeof(record);
-    return NX_OK;
+    return sizeof(record);
 }
 
-static enum nx_status describe_interrupt(uint64_t index, void *buffer, size_t *size)
+static size_t describe_interrupt(uint64_t index, void *buffer)
 {
     struct nx_info_interrupt record;
     if (!interrupt_describe(index, &record))
-        return NX_ERR_NOT_FOUND;
+        return 0;
     memcpy(buffer, &record, sizeof(record));
-    *size = sizeof(record);
-    return NX_OK;
+    return sizeof(record);
 }
 
 enum nx_status sys_system_info(struct thread *current, const uint64_t *arguments)
 {
-    typedef enum nx_status (*describer)(uint64_t index, void *buffer, size_t *size);
+    typedef size_t (*describer)(uint64_t index, void *buffer);
     static const describer describers[] = {
         [NX_INFO_SYSTEM] = describe_system,
         [NX_INFO_HART] = describe_hart,
@@ -205,11 +202,11 @@ enum nx_status sys_system_info(struct thread *current, const uint64_t *arguments
     TRY(syscall_check(current, arguments[0], NX_OBJECT_MACHINE, NX_RIGHT_INSPECT));
     if (arguments[1] >= ARRAY_LENGTH(describers))
         return NX_ERR_INVALID_ARGUMENT;
-    size_t size = 0;
-    enum nx_status status = describers[arguments[1]](arguments[2], current->page->data, &size);
-    if (status == NX_OK)
-        arch_set_result(current, 0, size);
-    return status;
+    size_t size = describers[arguments[1]](arguments[2], current->page->data);
+    if (size == 0)
+        return NX_ERR_NOT_FOUND;
+    arch_set_result(current, 0, size);
+    return NX_OK;
 }
 
 // --- Kernel log

@@ -78,9 +78,8 @@ enum nx_status sys_memory_commit(struct thread *current, const uint64_t *argumen
             break;
         offset += NX_PAGE_SIZE;
         length -= NX_PAGE_SIZE;
-        if (length > 0 && (pages == COMMIT_STEP || syscall_should_pause())) {
+        if (length > 0 && (pages == COMMIT_STEP || syscall_should_pause()))
             return restart(current, arguments[0], offset, length, NX_SYS_MEMORY_COMMIT);
-        }
     }
     return status;
 }
@@ -103,10 +102,9 @@ static enum nx_status populate(struct thread *current, struct process *process, 
 {
     bool done = false;
     TRY(address_space_populate_some(&process->space, address, &cursor, &done));
-    if (!done) {
-        // A step may have zeroed all its pages, which is as long as a call may take.
+    // A step may have zeroed all its pages, which is as long as a call may take.
+    if (!done)
         return restart(current, handle, address, cursor, NX_SYS_MEMORY_POPULATE);
-    }
     arch_set_result(current, 0, address);
     return NX_OK;
 }
@@ -147,9 +145,8 @@ enum nx_status sys_memory_unmap(struct thread *current, const uint64_t *argument
     bool done = false;
     while (!done) {
         TRY(address_space_unmap_some(&process->space, arguments[1], &done));
-        if (!done && syscall_should_pause()) {
+        if (!done && syscall_should_pause())
             return restart(current, arguments[0], arguments[1], 0, NX_SYS_MEMORY_UNMAP);
-        }
     }
     return NX_OK;
 }

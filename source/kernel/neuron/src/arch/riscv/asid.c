@@ -64,12 +64,7 @@ static void flush_all_harts(void)
     if (others == 0) {
         return;
     }
-    const enum nx_status status = sbi_remote_sfence_vma(others, 0, UINT64_MAX);
-
-    // A hart that has left meanwhile flushes when it comes back.
-    if (status != NX_OK && (hart_online_mask() & others) == others) {
-        panic("the firmware refuses a remote fence: status=%d harts=0x%x", (int)status, others);
-    }
+    tlb_check_remote(sbi_remote_sfence_vma(others, 0, UINT64_MAX), others);
 }
 
 static void recycle_stale(void)

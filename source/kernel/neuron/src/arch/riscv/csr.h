@@ -7,11 +7,9 @@
 #include <stdint.h>
 
 // sstatus
-#define SSTATUS_SPIE     (1ul << 5)
 #define SSTATUS_SPP      (1ul << 8)
 #define SSTATUS_FS       (3ul << 13)
 #define SSTATUS_FS_CLEAN (2ul << 13)
-#define SSTATUS_FS_DIRTY (3ul << 13)
 
 // sip and sie
 #define SIP_SSIP (1ul << 1)
@@ -24,20 +22,15 @@
 #define SCOUNTEREN_IR (1ul << 2)
 
 // scause: exceptions (the interrupt bit is the sign)
-#define CAUSE_FETCH_ACCESS 1
-#define CAUSE_ILLEGAL      2
-#define CAUSE_LOAD_ACCESS  5
-#define CAUSE_STORE_ACCESS 7
-#define CAUSE_ECALL_USER   8
-#define CAUSE_FETCH_PAGE   12
-#define CAUSE_LOAD_PAGE    13
-#define CAUSE_STORE_PAGE   15
+#define CAUSE_ILLEGAL    2
+#define CAUSE_FETCH_PAGE 12
+#define CAUSE_LOAD_PAGE  13
+#define CAUSE_STORE_PAGE 15
 
 // satp
 #define SATP_MODE_SV39  (8ul << 60)
 #define SATP_ASID_SHIFT 44
 #define SATP_ASID_MASK  0xfffful
-#define SATP_PPN_MASK   ((1ul << 44) - 1)
 
 // Sstc; by number, because assemblers that predate it do not know the name.
 #define CSR_STIMECMP 0x14d

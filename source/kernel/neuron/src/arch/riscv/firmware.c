@@ -31,20 +31,10 @@ static enum nx_status probe_extensions(void)
 
 enum nx_status arch_firmware_probe(void)
 {
-    enum nx_status status = sbi_get_spec_version(&arch_firmware.spec_version);
-
-    if (status == NX_OK) {
-        status = sbi_get_implementation_id(&arch_firmware.implementation_id);
-    }
-    if (status == NX_OK) {
-        status = sbi_get_implementation_version(&arch_firmware.implementation_version);
-    }
-    if (status == NX_OK) {
-        status = probe_extensions();
-    }
-    if (status != NX_OK) {
-        return status;
-    }
+    TRY(sbi_get_base(SBI_BASE_GET_SPEC_VERSION, &arch_firmware.spec_version));
+    TRY(sbi_get_base(SBI_BASE_GET_IMPL_ID, &arch_firmware.implementation_id));
+    TRY(sbi_get_base(SBI_BASE_GET_IMPL_VERSION, &arch_firmware.implementation_version));
+    TRY(probe_extensions());
     timer_choose();
     const uint32_t needed = NX_SBI_IPI | NX_SBI_RFNC | (arch_has_sstc() ? 0 : NX_SBI_TIME);
 

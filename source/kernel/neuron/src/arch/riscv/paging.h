@@ -19,7 +19,6 @@
 #define PTE_PPN_MASK  ((1ul << 44) - 1)
 
 #define PAGE_TABLE_ENTRIES 512u
-#define PAGE_TABLE_LEVELS  3
 #define PAGE_LEVEL_ROOT    2
 #define PAGE_LEVEL_LARGE   1 // leaves here map 2 MiB
 
@@ -79,6 +78,11 @@ static inline void tlb_fence_asid(uint32_t asid)
 {
     __asm__ volatile("sfence.vma zero, %0" ::"r"((uint64_t)asid) : "memory");
 }
+
+// Panics if a remote fence failed for `mask`. The firmware has tried each hart by itself and
+// reports the first refusal. Harmless if that hart has left meanwhile, since it flushes when it
+// comes back; otherwise isolation is gone.
+void tlb_check_remote(enum nx_status status, uint32_t mask);
 
 // The kernel's own root table. Its upper half is constant after arch_kernel_table_build.
 extern struct page_table kernel_root;

@@ -17,7 +17,6 @@
 #define PLIC_PRIORITY_ON    1u
 #define PLIC_THRESHOLD_OPEN 0u
 #define PLIC_THRESHOLD_SHUT 7u // at least every priority used here
-#define PLIC_CONTEXTS_MAX   15872u
 
 // This hart's context takes, or does not take, interrupts of any enabled source.
 void plic_hart_open(bool open);

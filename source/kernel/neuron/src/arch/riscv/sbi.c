@@ -3,10 +3,7 @@
 #include "sbi.h"
 #include "core/machine.h"
 
-#define SBI_BASE_GET_SPEC_VERSION 0
-#define SBI_BASE_GET_IMPL_ID      1
-#define SBI_BASE_GET_IMPL_VERSION 2
-#define SBI_BASE_PROBE_EXTENSION  3
+#define SBI_BASE_PROBE_EXTENSION 3
 
 #define SBI_TIME_SET_TIMER 0
 
@@ -92,19 +89,9 @@ static enum nx_status call(uint64_t extension, uint64_t function, struct sbi_arg
 
 // --- Base (4) and timer (6) ----------------------------------------------------------------------
 
-enum nx_status sbi_get_spec_version(uint64_t *version)
+enum nx_status sbi_get_base(enum sbi_base what, uint64_t *value)
 {
-    return call_for_value(SBI_EXT_BASE, SBI_BASE_GET_SPEC_VERSION, 0, version);
-}
-
-enum nx_status sbi_get_implementation_id(uint64_t *id)
-{
-    return call_for_value(SBI_EXT_BASE, SBI_BASE_GET_IMPL_ID, 0, id);
-}
-
-enum nx_status sbi_get_implementation_version(uint64_t *version)
-{
-    return call_for_value(SBI_EXT_BASE, SBI_BASE_GET_IMPL_VERSION, 0, version);
+    return call_for_value(SBI_EXT_BASE, what, 0, value);
 }
 
 enum nx_status sbi_probe_extension(uint64_t extension, bool *available)

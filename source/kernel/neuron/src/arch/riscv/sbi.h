@@ -20,6 +20,13 @@
 #define SBI_EXT_PMU  0x504d55ul
 #define SBI_EXT_DBCN 0x4442434eul
 
+// What the base extension tells about the firmware, by function number (4)
+enum sbi_base {
+    SBI_BASE_GET_SPEC_VERSION = 0,
+    SBI_BASE_GET_IMPL_ID = 1,
+    SBI_BASE_GET_IMPL_VERSION = 2,
+};
+
 // Hart states (9.3)
 enum sbi_hart_state {
     SBI_HART_STARTED = 0,
@@ -34,9 +41,7 @@ enum sbi_hart_state {
 #define SBI_RESET_NO_REASON      0u
 #define SBI_RESET_SYSTEM_FAILURE 1u
 
-NX_MUST_CHECK enum nx_status sbi_get_spec_version(uint64_t *version);
-NX_MUST_CHECK enum nx_status sbi_get_implementation_id(uint64_t *id);
-NX_MUST_CHECK enum nx_status sbi_get_implementation_version(uint64_t *version);
+NX_MUST_CHECK enum nx_status sbi_get_base(enum sbi_base what, uint64_t *value);
 NX_MUST_CHECK enum nx_status sbi_probe_extension(uint64_t extension, bool *available);
 
 NX_MUST_CHECK enum nx_status sbi_set_timer(uint64_t deadline);

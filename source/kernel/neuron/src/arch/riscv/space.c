@@ -200,27 +200,9 @@ bool arch_space_has_table(const struct arch_space *space, vaddr_t address)
     return find_entry(space, address.value) != NULL;
 }
 
-bool arch_space_query(const struct arch_space *space, vaddr_t address, paddr_t *frame,
-                      uint32_t *prot)
-{
-    const _Atomic uint64_t *slot = find_entry(space, address.value);
-    const uint64_t entry = slot != NULL ? atomic_load_explicit(slot, memory_order_relaxed) : 0;
-
-    if (!pte_is_valid(entry)) {
-        return false;
-    }
-    *frame = pte_address(entry);
-    *prot = ((entry & PTE_R) != 0 ? ARCH_PROT_READ : 0) |
-            ((entry & PTE_W) != 0 ? ARCH_PROT_WRITE : 0) |
-            ((entry & PTE_X) != 0 ? ARCH_PROT_EXECUTE : 0);
-    return true;
-}
-
 // --- Flushes -------------------------------------------------------------------------------------
 
-// The firmware has tried each hart by itself and reports the first refusal. Harmless if that hart
-// has left meanwhile, since it flushes when it comes back; otherwise isolation is gone.
-static void check_remote(enum nx_status status, uint32_t mask)
+void tlb_check_remote(enum nx_status status, uint32_t mask)
 {
     if (status != NX_OK && (hart_online_mask() & mask) == mask) {
         panic("the firmware refuses a remote fence: status=%d harts=0x%x", (int)status, mask);
@@ -241,8 +223,8 @@ void arch_tlb_flush(const struct arch_space *space, vaddr_t address, uint64_t le
         }
     }
     if (remote_mask != 0) {
-        check_remote(sbi_remote_sfence_vma_asid(remote_mask, start, end - start, space->asid),
-                     remote_mask);
+        tlb_check_remote(sbi_remote_sfence_vma_asid(remote_mask, start, end - start, space->asid),
+                         remote_mask);
     }
 }
 
@@ -250,6 +232,6 @@ void arch_fetch_fence(uint32_t remote_mask)
 {
     __asm__ volatile("fence rw, rw\n\tfence.i" ::: "memory");
     if (remote_mask != 0) {
-        check_remote(sbi_remote_fence_i(remote_mask), remote_mask);
+        tlb_check_remote(sbi_remote_fence_i(remote_mask), remote_mask);
     }
 }
