@@ -19,9 +19,8 @@ struct discovery {
 
 static enum nx_status blame(struct discovery *discovery, const char *problem, enum nx_status status)
 {
-    if (status != NX_OK && discovery->problem == NULL) {
+    if (status != NX_OK && discovery->problem == NULL)
         discovery->problem = problem;
-    }
     return status;
 }
 
@@ -32,12 +31,10 @@ static bool isa_string_names(const char *isa, const char *extension)
 {
     const size_t length = strlen(extension);
 
-    for (const char *at = isa; *at != '\0'; at++) {
+    for (const char *at = isa; *at != '\0'; at++)
         if (at[0] == '_' && strncmp(at + 1, extension, length) == 0 &&
-            (at[1 + length] == '_' || at[1 + length] == '\0')) {
+            (at[1 + length] == '_' || at[1 + length] == '\0'))
             return true;
-        }
-    }
     return false;
 }
 
@@ -47,9 +44,8 @@ static bool has_sstc(const struct dtb *tree, struct dtb_node cpu)
     const char *isa;
 
     if (dtb_find_property(tree, cpu, "riscv,isa-extensions", &extensions) &&
-        dtb_property_contains(&extensions, "sstc")) {
+        dtb_property_contains(&extensions, "sstc"))
         return true;
-    }
     return dtb_read_string(tree, cpu, "riscv,isa", &isa) == NX_OK && isa_string_names(isa, "sstc");
 }
 
@@ -75,27 +71,22 @@ static void insert_hart(const struct machine_hart *hart)
 {
     uint32_t at = machine.hart_count;
 
-    if (at == NX_HARTS_MAX && machine.harts[at - 1].id.value < hart->id.value) {
+    if (at == NX_HARTS_MAX && machine.harts[at - 1].id.value < hart->id.value)
         return;
-    }
-    if (at == NX_HARTS_MAX) {
+    if (at == NX_HARTS_MAX)
         at--;
-    } else {
+    else
         machine.hart_count++;
-    }
-    for (; at > 1 && machine.harts[at - 1].id.value > hart->id.value; at--) {
+    for (; at > 1 && machine.harts[at - 1].id.value > hart->id.value; at--)
         machine.harts[at] = machine.harts[at - 1];
-    }
     machine.harts[at] = *hart;
 }
 
 static struct machine_hart *find_hart(struct hart_id id)
 {
-    for (uint32_t i = 0; i < machine.hart_count; i++) {
-        if (machine.harts[i].id.value == id.value) {
+    for (uint32_t i = 0; i < machine.hart_count; i++)
+        if (machine.harts[i].id.value == id.value)
             return &machine.harts[i];
-        }
-    }
     return NULL;
 }
 
@@ -108,20 +99,16 @@ static enum nx_status read_harts(struct discovery *discovery, bool boot_hart)
          dtb_node_exists(cpu); cpu = dtb_next_device_type(tree, cpu, "cpu")) {
         struct machine_hart hart = {0};
 
-        if (!dtb_is_available(tree, cpu) || !has_mmu(tree, cpu)) {
+        if (!dtb_is_available(tree, cpu) || !has_mmu(tree, cpu))
             continue;
-        }
         const enum nx_status status = read_hart_id(tree, cpu, &hart.id);
 
-        if (status != NX_OK) {
+        if (status != NX_OK)
             return blame(discovery, "cpu reg", status);
-        }
-        if ((hart.id.value == discovery->boot_hart.value) != boot_hart) {
+        if ((hart.id.value == discovery->boot_hart.value) != boot_hart)
             continue;
-        }
-        if (find_hart(hart.id) != NULL) {
+        if (find_hart(hart.id) != NULL)
             return blame(discovery, "cpu reg (twice the same)", NX_ERR_BAD_FORMAT);
-        }
         hart.sstc = has_sstc(tree, cpu);
         machine.harts_named++;
         if (boot_hart) {
@@ -140,16 +127,13 @@ static enum nx_status discover_harts(struct discovery *discovery)
     enum nx_status status =
         dtb_read_number(&discovery->tree, cpus, "timebase-frequency", &machine.timebase_hz);
 
-    if (status == NX_OK && machine.timebase_hz == 0) {
+    if (status == NX_OK && machine.timebase_hz == 0)
         status = NX_ERR_BAD_FORMAT;
-    }
-    if (status != NX_OK) {
+    if (status != NX_OK)
         return blame(discovery, "cpus timebase-frequency", status);
-    }
     status = read_harts(discovery, true);
-    if (status == NX_OK && machine.hart_count == 0) {
+    if (status == NX_OK && machine.hart_count == 0)
         return blame(discovery, "cpu node of the boot hart", NX_ERR_NOT_FOUND);
-    }
     return status == NX_OK ? read_harts(discovery, false) : status;
 }
 
@@ -158,12 +142,10 @@ static enum nx_status discover_harts(struct discovery *discovery)
 static enum nx_status add_range(struct physical_range *ranges, uint32_t *count, uint32_t capacity,
                                 const struct dtb_range *range)
 {
-    if (range->size == 0) {
+    if (range->size == 0)
         return NX_OK;
-    }
-    if (*count == capacity) {
+    if (*count == capacity)
         return NX_ERR_TOO_LARGE;
-    }
     ranges[(*count)++] = (struct physical_range){paddr(range->base), range->size};
     return NX_OK;
 }
@@ -176,9 +158,8 @@ static enum nx_status add_node(const struct dtb *tree, struct dtb_node node,
         struct dtb_range range;
         const enum nx_status status = dtb_mmio(tree, node, i, &range);
 
-        if (status == NX_ERR_OUT_OF_RANGE) {
+        if (status == NX_ERR_OUT_OF_RANGE)
             break;
-        }
         TRY(status);
         TRY(add_range(ranges, count, capacity, &range));
     }
@@ -194,9 +175,8 @@ static enum nx_status discover_memory(struct discovery *discovery)
         const enum nx_status status =
             add_node(tree, node, machine.memory, &machine.memory_count, MACHINE_MEMORY_RANGES_MAX);
 
-        if (status != NX_OK) {
+        if (status != NX_OK)
             return blame(discovery, "memory reg", status);
-        }
     }
     return machine.memory_count > 0 ? NX_OK : blame(discovery, "memory", NX_ERR_NOT_FOUND);
 }
@@ -207,16 +187,14 @@ static enum nx_status discover_reservation_block(struct discovery *discovery)
         struct dtb_range range;
         enum nx_status status = dtb_reservation(&discovery->tree, i, &range);
 
-        if (status == NX_ERR_OUT_OF_RANGE) {
+        if (status == NX_ERR_OUT_OF_RANGE)
             return NX_OK;
-        }
         if (status == NX_OK) {
             status = add_range(machine.reserved, &machine.reserved_count,
                                MACHINE_RESERVED_RANGES_MAX, &range);
         }
-        if (status != NX_OK) {
+        if (status != NX_OK)
             return blame(discovery, "memory reservation block", status);
-        }
     }
 }
 
@@ -230,9 +208,8 @@ static enum nx_status discover_reserved(struct discovery *discovery)
         const enum nx_status status = add_node(
             tree, node, machine.reserved, &machine.reserved_count, MACHINE_RESERVED_RANGES_MAX);
 
-        if (status != NX_OK && status != NX_ERR_NOT_FOUND) {
+        if (status != NX_OK && status != NX_ERR_NOT_FOUND)
             return blame(discovery, "reserved-memory", status);
-        }
     }
     return discover_reservation_block(discovery);
 }
@@ -250,9 +227,8 @@ static struct dtb_node find_uart(const struct dtb *tree)
 {
     struct dtb_node node = dtb_find_stdout(tree);
 
-    if (is_uart(tree, node)) {
+    if (is_uart(tree, node))
         return node;
-    }
     do {
         node = dtb_next_node(tree, node);
     } while (dtb_node_exists(node) && !is_uart(tree, node));
@@ -268,16 +244,13 @@ static void discover_uart(const struct dtb *tree)
     const struct dtb_node node = find_uart(tree);
     struct dtb_range window;
 
-    if (!dtb_node_exists(node) || dtb_mmio(tree, node, 0, &window) != NX_OK) {
+    if (!dtb_node_exists(node) || dtb_mmio(tree, node, 0, &window) != NX_OK)
         return;
-    }
-    if (dtb_read_u32(tree, node, "reg-shift", &machine.uart_register_shift) != NX_OK) {
+    if (dtb_read_u32(tree, node, "reg-shift", &machine.uart_register_shift) != NX_OK)
         machine.uart_register_shift = 0;
-    }
     if (machine.uart_register_shift > UART_REGISTER_SHIFT_MAX ||
-        window.size < (uint64_t)UART_REGISTERS << machine.uart_register_shift) {
+        window.size < (uint64_t)UART_REGISTERS << machine.uart_register_shift)
         return;
-    }
     machine.uart = (struct physical_range){paddr(window.base), window.size};
     machine.has_uart = true;
 }
@@ -289,9 +262,8 @@ static void note_context(const struct dtb *tree, const struct dtb_interrupt *int
     struct hart_id id;
 
     if (interrupt->cells[0] != SUPERVISOR_EXTERNAL ||
-        read_hart_id(tree, dtb_parent(tree, interrupt->controller), &id) != NX_OK) {
+        read_hart_id(tree, dtb_parent(tree, interrupt->controller), &id) != NX_OK)
         return;
-    }
     struct machine_hart *hart = find_hart(id);
 
     if (hart != NULL) {
@@ -309,9 +281,8 @@ static enum nx_status discover_contexts(struct discovery *discovery, struct dtb_
         struct dtb_interrupt interrupt;
 
         status = dtb_interrupts_next(&discovery->tree, &cursor, &interrupt);
-        if (status == NX_OK) {
+        if (status == NX_OK)
             note_context(&discovery->tree, &interrupt, context);
-        }
     }
     return status == NX_ERR_OUT_OF_RANGE ? NX_OK
                                          : blame(discovery, "plic interrupts-extended", status);
@@ -323,24 +294,19 @@ static enum nx_status discover_plic(struct discovery *discovery)
     struct dtb_node node = dtb_next_compatible(tree, DTB_NODE_NONE, "sifive,plic-1.0.0");
     struct dtb_range window;
 
-    if (!dtb_node_exists(node)) {
+    if (!dtb_node_exists(node))
         node = dtb_next_compatible(tree, DTB_NODE_NONE, "riscv,plic0");
-    }
-    if (!dtb_is_available(tree, node)) {
+    if (!dtb_is_available(tree, node))
         return NX_OK;
-    }
     enum nx_status status = dtb_mmio(tree, node, 0, &window);
 
-    if (status != NX_OK) {
+    if (status != NX_OK)
         return blame(discovery, "plic reg", status);
-    }
     status = dtb_read_u32(tree, node, "riscv,ndev", &machine.plic_sources);
-    if (status == NX_OK && machine.plic_sources > MACHINE_PLIC_SOURCES_MAX) {
+    if (status == NX_OK && machine.plic_sources > MACHINE_PLIC_SOURCES_MAX)
         status = NX_ERR_BAD_FORMAT;
-    }
-    if (status != NX_OK) {
+    if (status != NX_OK)
         return blame(discovery, "plic riscv,ndev", status);
-    }
     machine.plic = (struct physical_range){paddr(window.base), window.size};
     machine.has_plic = true;
     return discover_contexts(discovery, node);
@@ -355,12 +321,10 @@ static enum nx_status discover_archive(struct discovery *discovery, struct dtb_n
     uint64_t end = 0;
 
     if (dtb_read_number(&discovery->tree, chosen, "linux,initrd-start", &start) != NX_OK ||
-        dtb_read_number(&discovery->tree, chosen, "linux,initrd-end", &end) != NX_OK) {
+        dtb_read_number(&discovery->tree, chosen, "linux,initrd-end", &end) != NX_OK)
         return NX_OK;
-    }
-    if (end < start) {
+    if (end < start)
         return blame(discovery, "chosen linux,initrd-end", NX_ERR_BAD_FORMAT);
-    }
     machine.archive = (struct physical_range){paddr(start), end - start};
     return NX_OK;
 }
@@ -369,9 +333,8 @@ static enum nx_status discover_bootargs(struct discovery *discovery, struct dtb_
 {
     const char *text;
 
-    if (dtb_read_string(&discovery->tree, chosen, "bootargs", &text) != NX_OK) {
+    if (dtb_read_string(&discovery->tree, chosen, "bootargs", &text) != NX_OK)
         return NX_OK;
-    }
     size_t length = strlen(text);
 
     if (length >= sizeof(machine.bootargs)) {
@@ -416,9 +379,8 @@ static size_t word_length(const char *text)
 {
     size_t length = 0;
 
-    while (text[length] != '\0' && text[length] != ' ') {
+    while (text[length] != '\0' && text[length] != ' ')
         length++;
-    }
     return length;
 }
 
@@ -441,15 +403,13 @@ bool machine_option(const char *option, char *value, size_t capacity)
         if (size >= length && memcmp(word, option, length) == 0 && (size == length || has_value)) {
             const size_t skipped = has_value ? length + 1 : length;
 
-            if (value != NULL && capacity > 0) {
+            if (value != NULL && capacity > 0)
                 copy_value(word + skipped, size - skipped, value, capacity);
-            }
             return true;
         }
         word += size;
-        while (*word == ' ') {
+        while (*word == ' ')
             word++;
-        }
     }
     return false;
 }

@@ -38,12 +38,10 @@ static bool claim_panic(const char *message)
 
     // Relaxed: only the winner of this word matters, no other data hangs on it.
     if (atomic_compare_exchange_strong_explicit(&panicking, &owner, self, memory_order_relaxed,
-                                                memory_order_relaxed)) {
+                                                memory_order_relaxed))
         return true;
-    }
-    if (owner == self) {
+    if (owner == self)
         kprint("neuron: panic again, in the report: %s", message);
-    }
     return false;
 }
 

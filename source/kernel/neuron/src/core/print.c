@@ -21,17 +21,15 @@ struct conversion {
 
 static void put(struct output *output, char character)
 {
-    if (output->length + 1 < output->capacity) {
+    if (output->length + 1 < output->capacity)
         output->buffer[output->length] = character;
-    }
     output->length++;
 }
 
 static void put_repeated(struct output *output, char character, size_t count)
 {
-    while (count-- > 0) {
+    while (count-- > 0)
         put(output, character);
-    }
 }
 
 // Text with its sign or 0x in front, padded to the width: zeros go between prefix and text.
@@ -42,21 +40,16 @@ static void put_padded(struct output *output, const struct conversion *conversio
     const size_t total = prefix_length + length;
     const size_t padding = conversion->width > total ? conversion->width - total : 0;
 
-    if (!conversion->left && !conversion->zero_padded) {
+    if (!conversion->left && !conversion->zero_padded)
         put_repeated(output, ' ', padding);
-    }
-    for (size_t i = 0; i < prefix_length; i++) {
+    for (size_t i = 0; i < prefix_length; i++)
         put(output, prefix[i]);
-    }
-    if (!conversion->left && conversion->zero_padded) {
+    if (!conversion->left && conversion->zero_padded)
         put_repeated(output, '0', padding);
-    }
-    for (size_t i = 0; i < length; i++) {
+    for (size_t i = 0; i < length; i++)
         put(output, text[i]);
-    }
-    if (conversion->left) {
+    if (conversion->left)
         put_repeated(output, ' ', padding);
-    }
 }
 
 #define DIGITS_MAX 20 // of 2^64 - 1
@@ -78,9 +71,8 @@ static void put_string(struct output *output, const struct conversion *conversio
 {
     struct conversion blanks = *conversion;
 
-    if (text == NULL) {
+    if (text == NULL)
         text = "(null)";
-    }
     blanks.zero_padded = false;
     put_padded(output, &blanks, "", text, strlen(text));
 }
@@ -90,19 +82,15 @@ static void put_string(struct output *output, const struct conversion *conversio
 static const char *parse_conversion(const char *format, struct conversion *conversion)
 {
     *conversion = (struct conversion){0};
-    for (; *format == '0' || *format == '-'; format++) {
-        if (*format == '0') {
+    for (; *format == '0' || *format == '-'; format++)
+        if (*format == '0')
             conversion->zero_padded = true;
-        } else {
+        else
             conversion->left = true;
-        }
-    }
-    for (; *format >= '0' && *format <= '9'; format++) {
+    for (; *format >= '0' && *format <= '9'; format++)
         conversion->width = conversion->width * 10 + (unsigned)(*format - '0');
-    }
-    for (; *format == 'l' || *format == 'z' || *format == 'j'; format++) {
+    for (; *format == 'l' || *format == 'z' || *format == 'j'; format++)
         conversion->is_long = true;
-    }
     conversion->letter = *format;
     return *format != '\0' ? format + 1 : format;
 }
@@ -154,9 +142,8 @@ static void put_conversion(struct output *output, struct conversion *conversion,
         return;
     default:
         put(output, '%');
-        if (conversion->letter != '%' && conversion->letter != '\0') {
+        if (conversion->letter != '%' && conversion->letter != '\0')
             put(output, conversion->letter);
-        }
     }
 }
 
@@ -177,9 +164,8 @@ int print_format(char *buffer, size_t capacity, const char *format, va_list argu
         put_conversion(&output, &conversion, &copy);
     }
     va_end(copy.list);
-    if (capacity > 0) {
+    if (capacity > 0)
         buffer[output.length < capacity ? output.length : capacity - 1] = '\0';
-    }
     return (int)output.length;
 }
 

@@ -19,22 +19,19 @@ const char *symbol_find(uint64_t pc, uint64_t *offset)
     uint32_t high = symbol_count;
 
     *offset = 0;
-    if (pc < base || pc >= (uint64_t)__text_end) {
+    if (pc < base || pc >= (uint64_t)__text_end)
         return "?";
-    }
     // symbol_offsets[low - 1] <= pc - base < symbol_offsets[high]
     while (low < high) {
         const uint32_t middle = low + (high - low) / 2;
 
-        if (symbol_offsets[middle] <= pc - base) {
+        if (symbol_offsets[middle] <= pc - base)
             low = middle + 1;
-        } else {
+        else
             high = middle;
-        }
     }
-    if (low == 0) {
+    if (low == 0)
         return "?";
-    }
     *offset = pc - base - symbol_offsets[low - 1];
     return symbol_names + symbol_name_starts[low - 1];
 }
