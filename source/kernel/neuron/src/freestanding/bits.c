@@ -37,8 +37,7 @@ int __popcountdi2(uint64_t value)
 {
     int count = 0;
 
-    for (; value != 0; value &= value - 1) {
+    for (; value != 0; value &= value - 1)
         count++;
-    }
     return count;
 }

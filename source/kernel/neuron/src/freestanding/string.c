@@ -27,9 +27,8 @@ static void *copy_up(void *to, const void *from, size_t length)
     if (both_aligned(to, from)) {
         for (; length >= BLOCK_WORDS * sizeof(word); length -= BLOCK_WORDS * sizeof(word)) {
 #pragma GCC unroll 8
-            for (unsigned i = 0; i < BLOCK_WORDS; i++) {
+            for (unsigned i = 0; i < BLOCK_WORDS; i++)
                 ((word *)(void *)target)[i] = ((const word *)(const void *)source)[i];
-            }
             target += BLOCK_WORDS * sizeof(word);
             source += BLOCK_WORDS * sizeof(word);
         }
@@ -39,9 +38,8 @@ static void *copy_up(void *to, const void *from, size_t length)
             source += sizeof(word);
         }
     }
-    while (length-- > 0) {
+    while (length-- > 0)
         *target++ = *source++;
-    }
     return to;
 }
 
@@ -56,21 +54,18 @@ void *memmove(void *to, const void *from, size_t length)
     const uint8_t *source = from;
 
     // Upwards is right unless the target starts inside the source.
-    if ((uintptr_t)to - (uintptr_t)from >= length) {
+    if ((uintptr_t)to - (uintptr_t)from >= length)
         return copy_up(to, from, length);
-    }
     if (both_aligned(to, from)) {
-        for (; length % sizeof(word) != 0; length--) {
+        for (; length % sizeof(word) != 0; length--)
             target[length - 1] = source[length - 1];
-        }
         for (; length > 0; length -= sizeof(word)) {
             *(word *)(void *)&target[length - sizeof(word)] =
                 *(const word *)(const void *)&source[length - sizeof(word)];
         }
     }
-    while (length-- > 0) {
+    while (length-- > 0)
         target[length] = source[length];
-    }
     return to;
 }
 
@@ -84,9 +79,8 @@ void *memset(void *to, int value, size_t length)
 
         for (; length >= BLOCK_WORDS * sizeof(word); length -= BLOCK_WORDS * sizeof(word)) {
 #pragma GCC unroll 8
-            for (unsigned i = 0; i < BLOCK_WORDS; i++) {
+            for (unsigned i = 0; i < BLOCK_WORDS; i++)
                 ((word *)(void *)target)[i] = pattern;
-            }
             target += BLOCK_WORDS * sizeof(word);
         }
         for (; length >= sizeof(word); length -= sizeof(word)) {
@@ -94,9 +88,8 @@ void *memset(void *to, int value, size_t length)
             target += sizeof(word);
         }
     }
-    while (length-- > 0) {
+    while (length-- > 0)
         *target++ = byte;
-    }
     return to;
 }
 
@@ -105,11 +98,9 @@ int memcmp(const void *one, const void *other, size_t length)
     const uint8_t *left = one;
     const uint8_t *right = other;
 
-    for (size_t i = 0; i < length; i++) {
-        if (left[i] != right[i]) {
+    for (size_t i = 0; i < length; i++)
+        if (left[i] != right[i])
             return left[i] - right[i];
-        }
-    }
     return 0;
 }
 
@@ -117,19 +108,16 @@ size_t strlen(const char *text)
 {
     size_t length = 0;
 
-    while (text[length] != '\0') {
+    while (text[length] != '\0')
         length++;
-    }
     return length;
 }
 
 int strncmp(const char *one, const char *other, size_t length)
 {
-    for (size_t i = 0; i < length; i++) {
-        if (one[i] != other[i] || one[i] == '\0') {
+    for (size_t i = 0; i < length; i++)
+        if (one[i] != other[i] || one[i] == '\0')
             return (unsigned char)one[i] - (unsigned char)other[i];
-        }
-    }
     return 0;
 }
 

@@ -48,9 +48,8 @@ static uint32_t find_free(uint32_t from)
             asid |= ASID_WORD_BITS - 1;
             continue;
         }
-        if ((word >> (asid % ASID_WORD_BITS) & 1) == 0) {
+        if ((word >> (asid % ASID_WORD_BITS) & 1) == 0)
             return asid;
-        }
     }
     return ASID_NONE;
 }
@@ -61,9 +60,8 @@ static void flush_all_harts(void)
     const uint32_t others = hart_online_mask() & ~hart_bit(hart_self());
 
     arch_tlb_flush_all_local();
-    if (others == 0) {
+    if (others == 0)
         return;
-    }
     tlb_check_remote(sbi_remote_sfence_vma(others, 0, UINT64_MAX), others);
 }
 
@@ -97,9 +95,8 @@ uint32_t asid_alloc(void)
 
 void asid_free(uint32_t asid)
 {
-    if (asid == ASID_SHARED) {
+    if (asid == ASID_SHARED)
         return;
-    }
     lock_acquire(&asid_lock);
     stale[asid / ASID_WORD_BITS] |= 1ul << (asid % ASID_WORD_BITS);
     lock_release(&asid_lock);

@@ -27,20 +27,17 @@ static bool wait_for_transmitter(void)
     const uint64_t patience = machine.timebase_hz / UART_PATIENCE_DIVISOR + UART_PATIENCE_LEAST;
     const uint64_t start = arch_time();
 
-    while ((*uart_register(UART_LSR) & UART_LSR_THRE) == 0) {
-        if (arch_time() - start > patience) {
+    while ((*uart_register(UART_LSR) & UART_LSR_THRE) == 0)
+        if (arch_time() - start > patience)
             return false;
-        }
-    }
     return true;
 }
 
 static void write_through_firmware(const char *text, size_t length)
 {
     for (size_t i = 0; i < length; i++) {
-        if (text[i] == '\n') {
+        if (text[i] == '\n')
             sbi_console_putchar('\r');
-        }
         sbi_console_putchar(text[i]);
     }
 }
@@ -52,14 +49,12 @@ void arch_console_write(const char *text, size_t length)
         return;
     }
     for (size_t i = 0; i < length; i++) {
-        if (!wait_for_transmitter()) {
+        if (!wait_for_transmitter())
             return;
-        }
         if (text[i] == '\n') {
             *uart_register(UART_THR) = '\r';
-            if (!wait_for_transmitter()) {
+            if (!wait_for_transmitter())
                 return;
-            }
         }
         *uart_register(UART_THR) = (uint8_t)text[i];
     }

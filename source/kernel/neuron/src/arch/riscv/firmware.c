@@ -22,9 +22,8 @@ static enum nx_status probe_extensions(void)
     for (size_t i = 0; i < ARRAY_LENGTH(extensions); i++) {
         bool available = false;
         TRY(sbi_probe_extension(extensions[i].id, &available));
-        if (available) {
+        if (available)
             arch_firmware.extensions |= extensions[i].flag;
-        }
     }
     return NX_OK;
 }

@@ -35,14 +35,12 @@ static struct page_table *next_table(_Atomic uint64_t *entry)
 {
     const uint64_t present = atomic_load_explicit(entry, memory_order_relaxed);
 
-    if (pte_is_valid(present)) {
+    if (pte_is_valid(present))
         return pte_is_leaf(present) ? NULL : pte_table(present);
-    }
     paddr_t frame;
 
-    if (frame_alloc(&frame) != NX_OK) {
+    if (frame_alloc(&frame) != NX_OK)
         panic("no memory for the kernel's page tables");
-    }
     atomic_store_explicit(entry, pte_make(frame, PTE_V), memory_order_relaxed);
     return arch_direct_map(frame);
 }
@@ -53,9 +51,8 @@ __attribute__((noinline)) static struct page_table *find_table(uint64_t address,
 {
     struct page_table *table = &kernel_root;
 
-    for (int level = PAGE_LEVEL_ROOT; table != NULL && level > leaf_level; level--) {
+    for (int level = PAGE_LEVEL_ROOT; table != NULL && level > leaf_level; level--)
         table = next_table(&table->entries[page_index(address, level)]);
-    }
     return table;
 }
 
@@ -70,18 +67,16 @@ static void map_leaf(uint64_t physical, int leaf_level, uint64_t flags)
     const bool known = leaf_level == 0 && address / LARGE_PAGE_SIZE == last_region;
     struct page_table *table = known ? last_table : find_table(address, leaf_level);
 
-    if (table == NULL) {
+    if (table == NULL)
         return;
-    }
     if (leaf_level == 0) {
         last_region = address / LARGE_PAGE_SIZE;
         last_table = table;
     }
     _Atomic uint64_t *entry = &table->entries[page_index(address, leaf_level)];
 
-    if (!pte_is_valid(atomic_load_explicit(entry, memory_order_relaxed))) {
+    if (!pte_is_valid(atomic_load_explicit(entry, memory_order_relaxed)))
         atomic_store_explicit(entry, pte_make(paddr(physical), flags), memory_order_relaxed);
-    }
 }
 
 // --- The image -----------------------------------------------------------------------------------
@@ -93,23 +88,19 @@ static uint64_t physical_of(const void *symbol)
 
 static bool is_guard_page(uint64_t physical)
 {
-    for (unsigned i = 0; i < NX_HARTS_MAX; i++) {
+    for (unsigned i = 0; i < NX_HARTS_MAX; i++)
         if (physical == physical_of(arch_stacks[i].guard) ||
-            physical == physical_of(arch_stacks[i].emergency_guard)) {
+            physical == physical_of(arch_stacks[i].emergency_guard))
             return true;
-        }
-    }
     return false;
 }
 
 static uint64_t image_flags(uint64_t physical)
 {
-    if (physical < physical_of(__rodata_start)) {
+    if (physical < physical_of(__rodata_start))
         return KERNEL_RX;
-    }
-    if (physical < physical_of(__data_start)) {
+    if (physical < physical_of(__data_start))
         return KERNEL_R;
-    }
     return is_guard_page(physical) ? KERNEL_GUARD : KERNEL_RW;
 }
 
@@ -119,9 +110,8 @@ static void map_image(void)
          at += NX_PAGE_SIZE) {
         const uint64_t flags = image_flags(at);
 
-        if (flags != KERNEL_GUARD) {
+        if (flags != KERNEL_GUARD)
             map_leaf(at, 0, flags);
-        }
     }
 }
 
@@ -142,11 +132,9 @@ static bool overlaps_image(uint64_t start, uint64_t end)
 // Memory that is not the kernel's, such as the firmware's.
 static bool overlaps_reserved(uint64_t start, uint64_t end)
 {
-    for (uint32_t i = 0; i < machine.reserved_count; i++) {
-        if (overlaps(start, end, machine.reserved[i].base.value, machine.reserved[i].size)) {
+    for (uint32_t i = 0; i < machine.reserved_count; i++)
+        if (overlaps(start, end, machine.reserved[i].base.value, machine.reserved[i].size))
             return true;
-        }
-    }
     return false;
 }
 
@@ -163,21 +151,18 @@ static void map_pages(uint64_t start, uint64_t end)
     const bool image = overlaps_image(start, end);
     const bool reserved = overlaps_reserved(start, end);
 
-    for (uint64_t at = start; at < end; at += NX_PAGE_SIZE) {
+    for (uint64_t at = start; at < end; at += NX_PAGE_SIZE)
         if (!(image && overlaps_image(at, at + NX_PAGE_SIZE)) &&
             !(reserved && overlaps_reserved(at, at + NX_PAGE_SIZE) &&
-              !overlaps_gift(at, at + NX_PAGE_SIZE))) {
+              !overlaps_gift(at, at + NX_PAGE_SIZE)))
             map_leaf(at, 0, KERNEL_RW);
-        }
-    }
 }
 
 static bool may_be_large(uint64_t start, uint64_t end)
 {
     if (!is_aligned(start, LARGE_PAGE_SIZE) || end - start != LARGE_PAGE_SIZE ||
-        overlaps_image(start, end)) {
+        overlaps_image(start, end))
         return false;
-    }
     return !overlaps_reserved(start, end);
 }
 
@@ -190,11 +175,10 @@ static void map_memory(const struct physical_range *memory)
         const uint64_t boundary = round_down(at, LARGE_PAGE_SIZE) + LARGE_PAGE_SIZE;
         const uint64_t next = boundary < end ? boundary : end;
 
-        if (may_be_large(at, next)) {
+        if (may_be_large(at, next))
             map_leaf(at, PAGE_LEVEL_LARGE, KERNEL_RW);
-        } else {
+        else
             map_pages(at, next);
-        }
         at = next;
     }
 }
@@ -206,9 +190,8 @@ static void map_window(const struct physical_range *window)
     const uint64_t size = window->size < WINDOW_SIZE_MAX ? window->size : WINDOW_SIZE_MAX;
     const uint64_t start = round_down(window->base.value, NX_PAGE_SIZE);
 
-    if (start >= DIRECT_MAP_SIZE || size > DIRECT_MAP_SIZE - start) {
+    if (start >= DIRECT_MAP_SIZE || size > DIRECT_MAP_SIZE - start)
         return;
-    }
     const uint64_t end = round_up(window->base.value + size, NX_PAGE_SIZE);
 
     for (uint64_t at = start; at < end;) {
@@ -222,15 +205,12 @@ static void map_window(const struct physical_range *window)
 void arch_kernel_table_build(void)
 {
     map_image();
-    for (uint32_t i = 0; i < machine.memory_count; i++) {
+    for (uint32_t i = 0; i < machine.memory_count; i++)
         map_memory(&machine.memory[i]);
-    }
-    if (machine.has_uart) {
+    if (machine.has_uart)
         map_window(&machine.uart);
-    }
-    if (machine.has_plic) {
+    if (machine.has_plic)
         map_window(&machine.plic);
-    }
     arch_kernel_satp = satp_make(arch_direct_unmap(&kernel_root), 0);
     arch_tlb_flush_all_local();
     csr_write(satp, arch_kernel_satp);

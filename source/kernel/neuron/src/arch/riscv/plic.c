@@ -15,9 +15,8 @@ static struct lock enable_lock = LOCK_INITIALIZER(LOCK_RANK_ASID);
 static volatile uint32_t *register_at(uint64_t offset)
 {
     if (!machine.has_plic || machine.plic.size < sizeof(uint32_t) ||
-        offset > machine.plic.size - sizeof(uint32_t)) {
+        offset > machine.plic.size - sizeof(uint32_t))
         return NULL;
-    }
     return arch_direct_map(paddr(machine.plic.base.value + offset));
 }
 
@@ -33,9 +32,8 @@ static void register_write(uint64_t offset, uint32_t value)
 {
     volatile uint32_t *where = register_at(offset);
 
-    if (where == NULL) {
+    if (where == NULL)
         return;
-    }
     __asm__ volatile("fence rw, o" ::: "memory");
     *where = value;
     __asm__ volatile("fence o, rw" ::: "memory");
@@ -88,9 +86,8 @@ static void set_enabled(uint32_t source, struct hart_index hart, bool enabled)
 void arch_irq_enable(uint32_t source, struct hart_index hart)
 {
     check_source(source);
-    if (!has_context(hart)) {
+    if (!has_context(hart))
         return;
-    }
     arch_irq_set_masked(source, false);
     set_enabled(source, hart, true);
 }
@@ -98,9 +95,8 @@ void arch_irq_enable(uint32_t source, struct hart_index hart)
 void arch_irq_disable(uint32_t source, struct hart_index hart)
 {
     check_source(source);
-    if (!has_context(hart)) {
+    if (!has_context(hart))
         return;
-    }
     set_enabled(source, hart, false);
 }
 
@@ -108,9 +104,8 @@ uint32_t arch_irq_claim(void)
 {
     const struct hart_index self = hart_self()->index;
 
-    if (!has_context(self)) {
+    if (!has_context(self))
         return 0;
-    }
     const uint32_t source = register_read(context_register(self, PLIC_CLAIM_COMPLETE));
 
     return source <= machine.plic_sources ? source : 0;
@@ -119,9 +114,8 @@ uint32_t arch_irq_claim(void)
 void arch_irq_complete(uint32_t source, struct hart_index hart)
 {
     check_source(source);
-    if (!has_context(hart)) {
+    if (!has_context(hart))
         return;
-    }
     register_write(context_register(hart, PLIC_CLAIM_COMPLETE), source);
 }
 
@@ -136,9 +130,8 @@ void plic_hart_open(bool open)
 {
     const struct hart_index self = hart_self()->index;
 
-    if (!has_context(self)) {
+    if (!has_context(self))
         return;
-    }
     register_write(context_register(self, PLIC_THRESHOLD),
                    open ? PLIC_THRESHOLD_OPEN : PLIC_THRESHOLD_SHUT);
 }

@@ -71,14 +71,12 @@ void arch_backtrace(uint64_t frame_pointer, uint64_t pc, print_function *print)
         const uint64_t return_address = frame[-1];
         const uint64_t next = frame[-2];
 
-        if (return_address == 0) {
+        if (return_address == 0)
             return;
-        }
         // The call, not what follows it: that may be the next function.
         print_location(print, i, return_address - 1);
-        if (next <= frame_pointer) {
+        if (next <= frame_pointer)
             return;
-        }
         frame_pointer = next;
     }
 }
@@ -153,9 +151,8 @@ _Noreturn void arch_kernel_trap(struct hart *hart, uint64_t depth)
 {
     const struct trap_report *trap = &hart->arch.trap;
 
-    if (depth > 1) {
+    if (depth > 1)
         arch_halt();
-    }
     if (depth == 0 && is_stack_overflow(&hart->arch)) {
         panic("kernel stack overflow hart=%u pc=0x%lx sp=0x%lx stack=0x%lx..0x%lx",
               hart->index.value, trap->x[FRAME_PC], trap->x[FRAME_SP], hart->arch.stack_bottom,

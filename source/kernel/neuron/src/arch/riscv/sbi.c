@@ -64,9 +64,8 @@ static enum nx_status status_of(int64_t error)
         NX_ERR_BAD_STATE,        // SBI_ERR_ALREADY_STOPPED
     };
 
-    if (error > 0 || error <= -(int64_t)ARRAY_LENGTH(statuses)) {
+    if (error > 0 || error <= -(int64_t)ARRAY_LENGTH(statuses))
         return NX_ERR_DEVICE;
-    }
     return statuses[-error];
 }
 
@@ -76,9 +75,8 @@ static enum nx_status call_for_value(uint64_t extension, uint64_t function, uint
     const struct sbiret result =
         sbi_ecall(extension, function, (struct sbi_arguments){{argument, 0, 0, 0, 0}});
 
-    if (result.error == 0) {
+    if (result.error == 0)
         *value = result.value;
-    }
     return status_of(result.error);
 }
 
@@ -138,9 +136,8 @@ static enum nx_status call_one_by_one(const struct group_call *what, uint64_t ha
         const uint64_t id = hart_mask_base + (uint64_t)__builtin_ctzl(hart_mask);
         const enum nx_status status = call_group(what, 1, id);
 
-        if (first_error == NX_OK) {
+        if (first_error == NX_OK)
             first_error = status;
-        }
     }
     return first_error;
 }
@@ -184,12 +181,10 @@ static enum nx_status call_harts(const struct group_call *what, uint32_t mask)
         const uint64_t group = take_group(&mask, &base);
         enum nx_status status = call_group(what, group, base);
 
-        if (status == NX_ERR_INVALID_ARGUMENT && (group & (group - 1)) != 0) {
+        if (status == NX_ERR_INVALID_ARGUMENT && (group & (group - 1)) != 0)
             status = call_one_by_one(what, group, base);
-        }
-        if (first_error == NX_OK) {
+        if (first_error == NX_OK)
             first_error = status;
-        }
     }
     return first_error;
 }

@@ -30,9 +30,8 @@ enum nx_status arch_space_create(struct arch_space *space)
     TRY(frame_alloc(&space->root));
     struct page_table *root = root_of(space);
 
-    for (unsigned i = PAGE_TABLE_USER_ENTRIES; i < PAGE_TABLE_ENTRIES; i++) {
+    for (unsigned i = PAGE_TABLE_USER_ENTRIES; i < PAGE_TABLE_ENTRIES; i++)
         root->entries[i] = kernel_root.entries[i];
-    }
     space->asid = asid_alloc();
     space->satp = satp_make(space->root, space->asid);
     return NX_OK;
@@ -44,9 +43,8 @@ static bool are_empty(_Atomic uint64_t *entries)
     uint64_t any = 0;
 
 #pragma GCC unroll 16
-    for (unsigned i = 0; i < SCAN_ENTRIES; i++) {
+    for (unsigned i = 0; i < SCAN_ENTRIES; i++)
         any |= atomic_load_explicit(&entries[i], memory_order_relaxed);
-    }
     return any == 0;
 }
 
@@ -55,9 +53,8 @@ static struct page_table *next_child(struct page_table *table, unsigned count, u
 {
     for (; *cursor < count; ++*cursor) {
         while (*cursor % SCAN_ENTRIES == 0 && *cursor < count &&
-               are_empty(&table->entries[*cursor])) {
+               are_empty(&table->entries[*cursor]))
             *cursor += SCAN_ENTRIES;
-        }
         const uint64_t entry =
             *cursor < count ? atomic_load_explicit(&table->entries[*cursor], memory_order_relaxed)
                             : 0;
@@ -85,9 +82,8 @@ bool arch_space_destroy_some(struct arch_space *space, uint32_t *tables)
 
     for (*tables = 0; *tables < DESTROY_STEP; ++*tables) {
         leaf = next_child(middle, PAGE_TABLE_ENTRIES, &space->middle_cursor);
-        if (leaf == NULL) {
+        if (leaf == NULL)
             break;
-        }
         space->middle_cursor++;
         frame_free(arch_direct_unmap(leaf));
     }
@@ -109,9 +105,8 @@ static _Atomic uint64_t *find_entry(const struct arch_space *space, uint64_t add
         const uint64_t entry =
             atomic_load_explicit(&table->entries[page_index(address, level)], memory_order_relaxed);
 
-        if (!pte_is_valid(entry)) {
+        if (!pte_is_valid(entry))
             return NULL;
-        }
         table = pte_table(entry);
     }
     return &table->entries[page_index(address, 0)];
@@ -204,9 +199,8 @@ bool arch_space_has_table(const struct arch_space *space, vaddr_t address)
 
 void tlb_check_remote(enum nx_status status, uint32_t mask)
 {
-    if (status != NX_OK && (hart_online_mask() & mask) == mask) {
+    if (status != NX_OK && (hart_online_mask() & mask) == mask)
         panic("the firmware refuses a remote fence: status=%d harts=0x%x", (int)status, mask);
-    }
 }
 
 void arch_tlb_flush(const struct arch_space *space, vaddr_t address, uint64_t length,
@@ -215,13 +209,11 @@ void arch_tlb_flush(const struct arch_space *space, vaddr_t address, uint64_t le
     const uint64_t start = round_down(address.value, NX_PAGE_SIZE);
     const uint64_t end = round_up(address.value + length, NX_PAGE_SIZE);
 
-    if (end - start > FLUSH_PAGES_MAX * NX_PAGE_SIZE) {
+    if (end - start > FLUSH_PAGES_MAX * NX_PAGE_SIZE)
         tlb_fence_asid(space->asid);
-    } else {
-        for (uint64_t at = start; at < end; at += NX_PAGE_SIZE) {
+    else
+        for (uint64_t at = start; at < end; at += NX_PAGE_SIZE)
             tlb_fence_page(at, space->asid);
-        }
-    }
     if (remote_mask != 0) {
         tlb_check_remote(sbi_remote_sfence_vma_asid(remote_mask, start, end - start, space->asid),
                          remote_mask);
@@ -231,7 +223,6 @@ void arch_tlb_flush(const struct arch_space *space, vaddr_t address, uint64_t le
 void arch_fetch_fence(uint32_t remote_mask)
 {
     __asm__ volatile("fence rw, rw\n\tfence.i" ::: "memory");
-    if (remote_mask != 0) {
+    if (remote_mask != 0)
         tlb_check_remote(sbi_remote_fence_i(remote_mask), remote_mask);
-    }
 }

@@ -50,9 +50,8 @@ void arch_hart_prepare(struct hart *hart)
 
 enum nx_status arch_hart_start(struct hart *hart)
 {
-    if ((arch_firmware.extensions & NX_SBI_HSM) == 0) {
+    if ((arch_firmware.extensions & NX_SBI_HSM) == 0)
         return NX_ERR_UNSUPPORTED;
-    }
     // Pairs with the fence after boot.S has read `ready`: the hart then sees its stack, the final
     // table and all of the boot.
     __atomic_store_n(&arch_boot_slots[hart->index.value].ready, 1, __ATOMIC_RELEASE);
@@ -89,9 +88,8 @@ void arch_hart_online(void)
 {
     fpu_hart_online();
     timer_hart_online();
-    if (arch_timer_arm(ARCH_TIMER_NEVER) != NX_OK) {
+    if (arch_timer_arm(ARCH_TIMER_NEVER) != NX_OK)
         panic("the firmware refuses to set the timer");
-    }
     csr_write(scounteren, SCOUNTEREN_CY | SCOUNTEREN_TM | SCOUNTEREN_IR);
     plic_hart_open(true);
     arch_tlb_flush_all_local();
@@ -102,15 +100,13 @@ void arch_hart_offline(void)
 {
     csr_write(sie, 0);
     plic_hart_open(false);
-    if (arch_timer_arm(ARCH_TIMER_NEVER) != NX_OK) {
+    if (arch_timer_arm(ARCH_TIMER_NEVER) != NX_OK)
         panic("the firmware refuses to disarm the timer");
-    }
 }
 
 _Noreturn void arch_halt(void)
 {
     csr_write(sie, 0);
-    for (;;) {
+    for (;;)
         arch_wait_for_interrupt();
-    }
 }

@@ -17,9 +17,8 @@ void arch_thread_init(struct thread *thread, vaddr_t entry, uint64_t stack, uint
     struct arch_thread *arch = arch_thread_of(thread);
 
 #pragma GCC unroll 64
-    for (unsigned i = 0; i < FRAME_SLOTS; i++) {
+    for (unsigned i = 0; i < FRAME_SLOTS; i++)
         arch->frame.x[i] = 0;
-    }
     if (arch->fpu_enabled != 0) {
         memset(arch->fpu, 0, sizeof(arch->fpu));
         arch->fcsr = 0;
@@ -38,9 +37,8 @@ void arch_restart_syscall(struct thread *thread, const uint64_t arguments[8])
 {
     struct trap_frame *frame = &arch_thread_of(thread)->frame;
 
-    for (unsigned i = 0; i < 8; i++) {
+    for (unsigned i = 0; i < 8; i++)
         frame->x[FRAME_A0 + i] = arguments[i];
-    }
     frame->x[FRAME_PC] -= ECALL_SIZE;
 }
 
@@ -91,9 +89,8 @@ static bool is_compressed_fpu(uint32_t instruction)
 
 static bool is_fpu_instruction(uint32_t instruction)
 {
-    if ((instruction & 3) != 3) {
+    if ((instruction & 3) != 3)
         return is_compressed_fpu(instruction);
-    }
     switch (instruction & OPCODE_MASK) {
     case OPCODE_LOAD_FP:
     case OPCODE_STORE_FP:
@@ -126,9 +123,8 @@ enum arch_fault_kind arch_fault_kind(const struct thread *thread, uint64_t cause
         // stval holds the instruction, or 0 on a machine that does not report it: then the thread
         // gets the FPU, and an instruction that is illegal anyway faults again.
         if (arch_thread_of_const(thread)->fpu_enabled == 0 &&
-            (value == 0 || is_fpu_instruction((uint32_t)value))) {
+            (value == 0 || is_fpu_instruction((uint32_t)value)))
             return ARCH_FAULT_FPU_OFF;
-        }
         return ARCH_FAULT_OTHER;
     default:
         return ARCH_FAULT_OTHER;

@@ -20,14 +20,11 @@ void timer_choose(void)
     char value[4];
 
     use_sstc = false;
-    if (machine_option("neuron.sstc", value, sizeof(value)) && strcmp(value, "off") == 0) {
+    if (machine_option("neuron.sstc", value, sizeof(value)) && strcmp(value, "off") == 0)
         return;
-    }
-    for (uint32_t i = 0; i < machine.hart_count; i++) {
-        if (!machine.harts[i].sstc) {
+    for (uint32_t i = 0; i < machine.hart_count; i++)
+        if (!machine.harts[i].sstc)
             return;
-        }
-    }
     use_sstc = arch_probe_stimecmp();
     arch_hart_of(arch_hart_self())->sstc = use_sstc;
 }
