@@ -4,8 +4,8 @@
 
 #include "arch/arch.h"
 #include "arch_inline.h"
-#include "core/lock_inline.h"
 #include "core/hart.h"
+#include "core/lock_inline.h"
 #include "ipc/endpoint.h"
 #include "ipc/notification.h"
 #include "mm/memory.h"
