@@ -25,7 +25,7 @@ static struct thread *decoy(uint32_t index, enum nx_class class, uint32_t affini
 {
     struct thread *thread = &decoys[index];
     memset(thread, 0, sizeof(*thread));
-    atomic_init(&thread->class, (uint8_t) class);
+    thread_set_class(thread, (uint8_t) class);
     atomic_init(&thread->placement, affinity);
     thread->id = index;
     return thread;

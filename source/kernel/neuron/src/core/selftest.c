@@ -113,7 +113,7 @@ static const char *check_steal_refusals(const char **above_bound)
 {
     static struct thread decoy;
     atomic_init(&decoy.placement, 1u);
-    atomic_init(&decoy.class, NX_CLASS_DRIVER);
+    thread_set_class(&decoy, NX_CLASS_DRIVER);
     struct hart *victim = &harts[0];
     run_queue_push(&victim->run_queue, &decoy, false);
     const char *higher = NULL;

@@ -57,9 +57,9 @@ static inline __attribute__((always_inline)) uint64_t call(uint64_t handle, bool
     struct endpoint *endpoint = CONTAINER_OF(value.object, struct endpoint, object);
     if (!lock_try_acquire_fast(&endpoint->lock, hart))
         return handle;
-    // A receiver that this hart can run at once.
+    // A receiver that this hart can run at once, and the right to receive still exists.
     struct thread *receiver = endpoint->receivers.first;
-    if (!is_next(hart, receiver)) {
+    if (!is_next(hart, receiver) || endpoint->receive_handles == 0) {
         lock_release_fast(&endpoint->lock);
         return handle;
     }
@@ -69,16 +69,17 @@ static inline __attribute__((always_inline)) uint64_t call(uint64_t handle, bool
     uint64_t received = thread_change_state(receiver, THREAD_RECEIVING, THREAD_RUNNING);
     lock_release_fast(&endpoint->lock);
     if (with_page) {
-        copy_bytes(current, receiver, info);
         if (NX_INFO_HANDLES(info) != 0) {
-            arch_keep_message(receiver, value.badge, info);
+            // The words wait in the sender's own frame: the receiver may come to see none of it.
+            arch_keep_message(current, 0, 0);
             struct fastpath_handles handles = {current, receiver, NX_INFO_HANDLES(info), NX_OK};
             if (fastpath_transfer(&handles) != NX_OK) {
                 arch_leave(fastpath_abort(&handles));
                 return handle;
             }
-            arch_reload_message(receiver);
+            arch_reload_message(current);
         }
+        copy_bytes(current, receiver, info);
     }
     object_acquire_fast(&current->object);
     receiver->caller = current;
@@ -131,7 +132,7 @@ static inline __attribute__((always_inline)) uint64_t reply_receive(uint64_t han
     if (!lock_try_acquire_fast(&endpoint->lock, hart))
         return handle;
     // The caller still waits for this answer: from here on this hart owns it.
-    if (!thread_queue_is_empty(&endpoint->callers) ||
+    if (!thread_queue_is_empty(&endpoint->callers) || endpoint->receive_handles == 0 ||
         !thread_claim(caller, current->caller_wait, THREAD_RUNNING)) {
         lock_release_fast(&endpoint->lock);
         return handle;

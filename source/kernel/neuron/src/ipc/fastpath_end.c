@@ -33,5 +33,6 @@ struct thread *fastpath_end(const struct fastpath_switch *end)
     end->next->caller_wait &= ~THREAD_KILLED;
     thread_recheck_kill(end->current, end->wait);
     scheduler_dispatch(hart, end->current, end->next);
+    hart->reschedule = true; // who was woken here may be more urgent than `next`
     return kernel_leave(hart);
 }

@@ -31,8 +31,10 @@ void fastpath_signal(uint64_t handle, uint64_t bits)
     struct hart *hart = hart_self();
     struct thread *current = hart->current;
     struct handle_value value;
-    if (bits == 0 || !handle_lookup_fast(&current->process->handles, handle, NX_OBJECT_NOTIFICATION,
-                                         NX_RIGHT_SIGNAL, &value))
+    // An idle hart could run one of the two threads: that is the slow path's choice.
+    if (bits == 0 || atomic_load_explicit(&scheduler_idle_harts, memory_order_relaxed) != 0 ||
+        !handle_lookup_fast(&current->process->handles, handle, NX_OBJECT_NOTIFICATION,
+                            NX_RIGHT_SIGNAL, &value))
         return;
     struct notification *notification = CONTAINER_OF(value.object, struct notification, object);
     if (!lock_try_acquire_fast(&notification->lock, hart))

@@ -223,7 +223,10 @@ enum nx_status memory_commit_page(struct memory *memory, uint64_t index, paddr_t
         return NX_OK;
     // Before the lock, which is not held while a page is zeroed.
     paddr_t fresh;
-    TRY(alloc_charged(memory, &fresh));
+    enum nx_status status = alloc_charged(memory, &fresh);
+    // The last page of a budget may have gone into this very slot meanwhile.
+    if (status != NX_OK)
+        return memory_find_page(memory, index, frame) ? NX_OK : status;
     *frame = fresh;
     lock_acquire(&memory->lock);
     _Atomic uint64_t *slot;

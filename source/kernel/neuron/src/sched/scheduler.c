@@ -198,6 +198,16 @@ void scheduler_recheck_others(void)
             continue;
 }
 
+void scheduler_recheck(const struct thread *thread)
+{
+    // Full fence: what has changed can be seen before the look at whether the thread runs.
+    atomic_thread_fence(memory_order_seq_cst);
+    enum thread_state state =
+        thread_state_of(atomic_load_explicit(&thread->wait, memory_order_relaxed));
+    if (state == THREAD_RUNNING || state == THREAD_RUNNABLE)
+        scheduler_recheck_others();
+}
+
 static bool has_queued(const struct hart *hart)
 {
     return atomic_load_explicit(&hart->run_queue.length, memory_order_relaxed) != 0;
@@ -300,6 +310,19 @@ void scheduler_yield(struct hart *target)
     scheduler_run_next();
 }
 
+// This hart has queued a thread of this affinity: an idle hart, if there is one, comes and steals.
+static void wake_thief(struct hart *hart, uint32_t affinity)
+{
+    // Full fence: queued before the look at who idles. Pairs with the one in idle_until_work.
+    atomic_thread_fence(memory_order_seq_cst);
+    uint32_t idle = atomic_load_explicit(&scheduler_idle_harts, memory_order_relaxed);
+    idle &= affinity & ~hart->bit;
+    // One that has gone offline meanwhile steals nothing; the tick tries again.
+    if (idle != 0 &&
+        hart_send_ipi((struct hart_index){(uint32_t)__builtin_ctz(idle)}, IPI_RESCHEDULE) != NX_OK)
+        return;
+}
+
 void scheduler_preempt(void)
 {
     struct hart *hart = hart_self();
@@ -335,12 +358,15 @@ void scheduler_preempt(void)
     thread_set_state(current, THREAD_RUNNABLE);
     run_queue_push(&hart->run_queue, current, !slice_over);
     timer_start_tick(hart);
+    wake_thief(hart, thread_affinity(current));
     scheduler_switch_to(next);
     hart->reschedule = false;
 }
 
 static void count_tick(struct hart *hart, uint64_t now)
 {
+    if (has_queued(hart))
+        wake_thief(hart, UINT32_MAX);
     uint64_t period = timer_ticks_from_nanoseconds(TIMER_TICK_NANOSECONDS);
     counter_add(&hart->ticks, 1);
     fault_injection_on_tick(hart->index);

@@ -108,6 +108,8 @@ void scheduler_timer_interrupt(void);
 // killed, or moved to another class or hart. (To know which hart runs a thread would cost a fence
 // at each switch.)
 void scheduler_recheck_others(void);
+// The same if `thread`, whose class, affinity or life has just changed, runs or may soon.
+void scheduler_recheck(const struct thread *thread);
 
 // Whether `thread` may run on the hart with this bit: its affinity, or anywhere when no hart of its
 // affinity is online.
@@ -117,7 +119,7 @@ bool scheduler_may_run(const struct thread *thread, uint32_t hart_bit);
 static inline bool scheduler_has_more_urgent(const struct hart *hart, const struct thread *thread)
 {
     uint32_t bitmap = atomic_load_explicit(&hart->run_queue.bitmap, memory_order_relaxed);
-    return bitmap >> (thread_class(thread) + 1) != 0;
+    return bitmap >= atomic_load_explicit(&thread->outranked, memory_order_relaxed);
 }
 
 // Moves all threads of a queue whose hart is no longer online to other harts.

@@ -26,7 +26,7 @@ static void set_beginning(struct thread *thread, const struct thread_beginning *
     thread->id = atomic_fetch_add_explicit(&next_thread_id, 1, memory_order_relaxed);
     atomic_store_explicit(&thread->home, hart_self()->index.value, memory_order_relaxed);
     atomic_store_explicit(&thread->placement, affinity, memory_order_relaxed);
-    atomic_store_explicit(&thread->class, class, memory_order_relaxed);
+    thread_set_class(thread, class);
     arch_thread_forget_fpu(thread);
     arch_thread_init(thread, beginning->entry, beginning->stack, beginning->argument,
                      beginning->thread_pointer);
@@ -183,8 +183,7 @@ void thread_kill(struct thread *thread)
 {
     // A thread of a low class must not keep its process from dying: it ends at the process's
     // highest.
-    atomic_store_explicit(&thread->class, (uint8_t)thread->process->highest_class,
-                          memory_order_relaxed);
+    thread_set_class(thread, (uint8_t)thread->process->highest_class);
     // Sequentially consistent: in one order with thread_begin_wait, on the same word.
     uint64_t wait = atomic_fetch_or_explicit(&thread->wait, THREAD_KILLED, memory_order_seq_cst);
     if (thread_state_of(wait) == THREAD_NEW) {
@@ -196,7 +195,7 @@ void thread_kill(struct thread *thread)
         return;
     // Running or runnable: if it runs elsewhere, that hart must enter the kernel.
     if (thread != hart_self()->current)
-        scheduler_recheck_others();
+        scheduler_recheck(thread);
 }
 
 void thread_end_current(void)

@@ -96,7 +96,8 @@ struct thread {
     _Atomic uint32_t home; // hart index it last ran on
 
     _Atomic uint64_t placement; // mask of hart indices | direct << THREAD_DIRECT_SHIFT
-    _Atomic uint8_t class;      // enum nx_class
+    _Atomic uint8_t class;      // enum nx_class; set by thread_set_class
+    _Atomic uint32_t outranked; // the least bitmap of ready classes that has a higher one
 
     // Guarded by process->lock.
     struct thread *next_in_process;
@@ -168,6 +169,12 @@ static inline void thread_forbid_direct(struct thread *thread)
 {
     atomic_fetch_and_explicit(&thread->placement, (1ull << THREAD_DIRECT_SHIFT) - 1,
                               memory_order_relaxed);
+}
+
+static inline void thread_set_class(struct thread *thread, uint8_t class)
+{
+    arch_store_relaxed(&thread->class, class);
+    arch_store_relaxed(&thread->outranked, 2u << class);
 }
 
 static inline uint8_t thread_class(const struct thread *thread)

@@ -162,7 +162,7 @@ static void recheck(struct thread *current, struct thread *thread)
     if (thread == current)
         hart_self()->reschedule = true;
     else
-        scheduler_recheck_others();
+        scheduler_recheck(thread);
 }
 
 static enum nx_status set_affinity(struct thread *current, struct thread *thread, uint64_t mask)
@@ -186,7 +186,7 @@ enum nx_status sys_thread_control(struct thread *current, const uint64_t *argume
     case NX_THREAD_SET_CLASS:
         if (arguments[2] > (uint64_t)thread->process->highest_class)
             return NX_ERR_ACCESS_DENIED;
-        atomic_store_explicit(&thread->class, (uint8_t)arguments[2], memory_order_relaxed);
+        thread_set_class(thread, (uint8_t)arguments[2]);
         recheck(current, thread);
         return NX_OK;
     case NX_THREAD_SET_EXIT:
