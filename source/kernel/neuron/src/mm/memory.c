@@ -230,7 +230,7 @@ enum nx_status memory_commit_page(struct memory *memory, uint64_t index, paddr_t
     *frame = fresh;
     lock_acquire(&memory->lock);
     _Atomic uint64_t *slot;
-    enum nx_status status = make_slot(memory, index, &slot);
+    status = make_slot(memory, index, &slot);
     uint64_t present = status == NX_OK ? atomic_load_explicit(slot, memory_order_relaxed) : 0;
     bool used = status == NX_OK && present == 0;
     if (used) {
