@@ -59,9 +59,9 @@ struct hart {
 
     // Hart-local.
     struct thread *handoff; // RUNNABLE and owned: more urgent than `current`, to run at once
-    bool reschedule; // run the scheduler before returning to user mode
-    bool slice_over; // a tick passed: give way to an equal thread too
-    bool leaving;    // stop this hart at the next point where it owns no lock
+    bool reschedule;        // run the scheduler before returning to user mode
+    bool slice_over;        // a tick passed: give way to an equal thread too
+    bool leaving;           // stop this hart at the next point where it owns no lock
     struct hart_ipi_ledger ipi;
     _Atomic uint64_t ticks;
     _Atomic uint64_t idle_time;

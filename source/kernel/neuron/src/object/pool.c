@@ -4,8 +4,8 @@
 
 #include "arch/arch.h"
 #include "arch_inline.h"
-#include "core/lock_inline.h"
 #include "core/lock.h"
+#include "core/lock_inline.h"
 #include "core/panic.h"
 #include "mm/frame.h"
 #include <string.h>
