@@ -113,6 +113,8 @@ def check_tidy() -> list[str]:
         command["file"]: command
         for command in compile_commands()
         if not is_cross(command) and command["file"].startswith("source/") and command["file"].endswith(".c")
+        # Tests of the string functions rename the C library's own declarations.
+        and "=nexus_memcpy" not in command["command"]
     }
     # Its own database: Meson's also has each file's cross command, which clang does not understand.
     database = BUILD / "lint"

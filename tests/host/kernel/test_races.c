@@ -142,8 +142,7 @@ static bool was_woken(const struct thread *thread, enum nx_status status)
     harts[0].handoff = NULL;
     if (woken == NULL)
         woken = run_queue_pop(&harts[0].run_queue);
-    return woken == thread &&
-           (enum nx_status)result_of(thread, 0) == status;
+    return woken == thread && (enum nx_status)result_of(thread, 0) == status;
 }
 
 // --- Kills and timeouts of a carried caller

@@ -16,7 +16,7 @@ enum nx_status sys_null(struct thread *current, const uint64_t *arguments)
     return NX_OK;
 }
 
-#define HANDLER_ROW(number, handler) [number] = handler,
+#define HANDLER_ROW(number, handler) [number] = (handler),
 static const syscall_handler handlers[NX_SYSCALL_COUNT] = {SYSCALL_HANDLERS(HANDLER_ROW)};
 
 struct thread *kernel_syscall(uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4,
