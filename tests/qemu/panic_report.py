@@ -23,8 +23,8 @@ OVERFLOW = re.compile(
 INJECTED = "injected by neuron.fault"
 INJECTOR = "fault_injection_on_tick"
 RECURSION = "use_stack"
-# Where a hart's kernel stack begins. A tick that came in user mode begins at the trap instead.
-BOTTOMS = {"kernel_boot", "kernel_secondary"}
+# Where a hart's kernel stack begins: at boot, or, once the hart has run a thread, at a trap (labels of trap.S).
+BOTTOMS = {"kernel_boot", "kernel_secondary", "arch_trap_entry", "user_trap", "declined"}
 GUARD_BYTES = 4096
 
 
