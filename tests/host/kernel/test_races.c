@@ -249,6 +249,39 @@ static void test_a_signal_between_look_and_wait_is_heard_on_the_fast_path(void *
     assert_int_equal(handle_close(process, handle), NX_OK);
 }
 
+static void test_fast_paths_decline_when_the_right_to_receive_has_just_gone(void **state)
+{
+    (void)state;
+    nx_handle handle;
+    struct handle_value value = {.object = &endpoint->object,
+                                 .rights = NX_RIGHT_RECEIVE | NX_RIGHT_CALL,
+                                 .type = NX_OBJECT_ENDPOINT};
+    assert_int_equal(handle_install(process, &value, &handle), NX_OK);
+    queue_caller(0);
+    assert_int_equal(endpoint_receive(endpoint, ARCH_TIMER_NEVER), NX_OK);
+    scheduler_make_direct(&harts[0], other);
+    harts[0].arch.left_with = NULL;
+    // As if another hart had closed the handle after the look-up and before the lock.
+    endpoint->receive_handles = 0;
+    assert_int_equal(fastpath_reply_receive(handle), handle);
+    assert_null(harts[0].arch.left_with);
+    assert_true(thread_queue_is_empty(&endpoint->receivers));
+    assert_ptr_equal(mine->caller, other);
+    endpoint->receive_handles = 1;
+    assert_int_equal(endpoint_reply(0, (const uint64_t[6]){0}), NX_OK);
+    assert_true(was_woken(other, NX_OK));
+    begin_wait(other, THREAD_RECEIVING, &endpoint->object);
+    thread_queue_push_back(&endpoint->receivers, other);
+    endpoint->receive_handles = 0;
+    assert_int_equal(fastpath_call(handle), handle);
+    assert_null(harts[0].arch.left_with);
+    assert_ptr_equal(endpoint->receivers.first, other);
+    endpoint->receive_handles = 1;
+    assert_true(thread_cancel(other, sequence_of(other), NX_ERR_CANCELLED));
+    assert_true(was_woken(other, NX_ERR_CANCELLED));
+    assert_int_equal(handle_close(process, handle), NX_OK);
+}
+
 // --- Objects that go while a wait on them is being ended
 // ------------------------------------------
 
@@ -380,6 +413,7 @@ int main(void)
         TEST(test_a_signal_between_look_and_wait_is_heard_by_a_waiter),
         TEST(test_a_signal_between_look_and_wait_is_heard_by_a_receiver),
         TEST(test_a_signal_between_look_and_wait_is_heard_on_the_fast_path),
+        TEST(test_fast_paths_decline_when_the_right_to_receive_has_just_gone),
         TEST(test_an_endpoint_outlives_those_who_end_a_wait_on_it),
         TEST(test_a_notification_outlives_those_who_end_a_wait_on_it),
         TEST(test_a_thread_can_end_before_its_creation_returns),

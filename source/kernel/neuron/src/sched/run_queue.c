@@ -12,6 +12,7 @@ void run_queue_init(struct run_queue *queue)
 }
 
 _Static_assert(NX_CLASS_COUNT == 4, "run_queue_highest has an entry for each bitmap");
+// Quicker than to count zeroes without Zbb.
 const uint8_t run_queue_highest[] = {0, 0, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 3, 3, 3, 3};
 
 static void set_length(struct run_queue *queue, uint32_t length)
@@ -62,9 +63,7 @@ struct thread *run_queue_pop_at_least(struct run_queue *queue, enum nx_class flo
     lock_acquire_fast(&queue->lock);
     uint32_t bitmap = get_bitmap(queue);
     if (bitmap >> floor != 0) {
-        uint32_t class = NX_CLASS_COUNT - 1; // few: quicker than to count zeroes without Zbb
-        while ((bitmap >> class & 1) == 0)
-            class --;
+        uint32_t class = run_queue_highest[bitmap];
         thread = thread_queue_pop_front(&queue->ready[class]);
         if (thread_queue_is_empty(&queue->ready[class]))
             set_bitmap(queue, bitmap & ~(1u << class));

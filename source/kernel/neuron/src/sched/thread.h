@@ -27,8 +27,9 @@
 // The placement word is affinity | direct << 32. `direct` has the bit of the hart that the thread
 // last ran on, and only while switching to it there takes nothing but its registers: the hart is
 // known to its address space, whose ASID is its own; no deadline runs; it has not faulted. The
-// dispatch sets the bit, timer_start and a fault clear it, the owner all three. A thread whose bit
-// is set for a hart also has its home and arch.hart there.
+// dispatch sets the bit, timer_start and a fault clear it: the owner, all three. A change of
+// affinity, by anyone, clears it with the rest. A thread whose bit is set has its home and
+// arch.hart there.
 #ifndef NEURON_THREAD_H
 #define NEURON_THREAD_H
 
