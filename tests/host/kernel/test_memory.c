@@ -30,7 +30,7 @@ static int make_process(void **state)
 
 static void run_reclamation(void)
 {
-    for (int i = 0; i < 1000 && reclaim_is_pending(); i++) {
+    for (int i = 0; i < 1000 && reclaim_is_pending(hart_self()); i++) {
         reclaim_pass(hart_self());
         (void)reclaim_run(100);
     }

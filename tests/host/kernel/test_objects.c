@@ -35,12 +35,12 @@ static int note_free_frames(void **state)
 static int all_memory_is_back(void **state)
 {
     (void)state;
-    for (int i = 0; i < 1000 && reclaim_is_pending(); i++) {
+    for (int i = 0; i < 1000 && reclaim_is_pending(hart_self()); i++) {
         reclaim_pass(hart_self());
         (void)reclaim_run(100);
     }
     harts[0].reschedule = false;
-    if (frame_free_count() == free_at_start && !reclaim_is_pending())
+    if (frame_free_count() == free_at_start && !reclaim_is_pending(hart_self()))
         return 0;
     print_error("%lu of %lu frames are back\n", frame_free_count(), free_at_start);
     return -1;
@@ -308,7 +308,7 @@ test_a_hart_in_the_kernel_holds_a_grace_period_up_also_while_it_leaves_the_syste
         assert_true(goes_within(done));
         reclaim_pass(&harts[1]); // what was found by other ways waits once more
         assert_true(goes_within(done + 1));
-        assert_false(reclaim_is_pending());
+        assert_false(reclaim_is_pending(hart_self()));
     }
     // A hart that rests or is stopped holds nothing.
     hart_set_state(&harts[1], NX_HART_STOPPED);

@@ -215,14 +215,11 @@ void arch_wait_for_interrupt(void)
 
 // --- Other harts ---------------------------------------------------------------------------------
 
-enum nx_status arch_ipi_send(uint32_t mask)
+enum nx_status arch_ipi_send(const struct hart *hart)
 {
-    for (uint32_t i = 0; i < hart_count(); i++) {
-        if ((mask & (1u << i)) == 0)
-            continue;
-        atomic_store_explicit(&harts[i].arch.software, 1, memory_order_relaxed);
-        fake_hart_wake(&harts[i]);
-    }
+    struct hart *target = &harts[hart->index.value];
+    atomic_store_explicit(&target->arch.software, 1, memory_order_relaxed);
+    fake_hart_wake(target);
     return NX_OK;
 }
 

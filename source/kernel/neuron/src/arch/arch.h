@@ -24,6 +24,7 @@ struct thread;
 // inline: void arch_wait_for_interrupt(void);            returns when any enabled interrupt pends
 // inline: uint32_t arch_interrupts_pending(void);        mask of ARCH_INTERRUPT_*
 // inline: void arch_relax(void);                         in a spin loop
+// inline: bool arch_has_sstc(void);                      arming its timer is one instruction
 #define ARCH_INTERRUPT_SOFTWARE (1u << 0)
 #define ARCH_INTERRUPT_TIMER    (1u << 1)
 #define ARCH_INTERRUPT_EXTERNAL (1u << 2)
@@ -39,8 +40,8 @@ void arch_timer_mask(bool masked);
 
 // --- Other harts ---------------------------------------------------------------------------------
 
-// Sends a software interrupt to each hart of `mask` (hart indices, online ones only).
-NX_MUST_CHECK enum nx_status arch_ipi_send(uint32_t mask);
+// Sends a software interrupt to a hart that is online.
+NX_MUST_CHECK enum nx_status arch_ipi_send(const struct hart *hart);
 // Starts a hart at the kernel's secondary entry with `hart` as its state (stack already set up).
 NX_MUST_CHECK enum nx_status arch_hart_start(struct hart *hart);
 // Stops this hart; returns only on failure.
@@ -172,7 +173,6 @@ struct arch_firmware {
 // (TIME or Sstc, IPI, RFNC); HSM may be missing.
 NX_MUST_CHECK enum nx_status arch_firmware_probe(void);
 extern struct arch_firmware arch_firmware;
-bool arch_has_sstc(void);
 uint32_t arch_asid_bits(void);
 
 // kind: enum nx_reset_kind. Returns only on failure.

@@ -246,7 +246,7 @@ enum nx_status hart_send_ipi(struct hart_index target, uint32_t reason)
     counter_add(&self->ipi.sent_to[target.value], 1);
     if (fault_injection_suppresses_ipi())
         return NX_OK;
-    enum nx_status status = arch_ipi_send(hart_bit(hart));
+    enum nx_status status = arch_ipi_send(hart);
     if (status != NX_OK)
         // Otherwise later requests would coalesce with one that never arrives.
         atomic_fetch_and_explicit(&hart->ipi_pending, ~reason, memory_order_relaxed);
@@ -255,8 +255,9 @@ enum nx_status hart_send_ipi(struct hart_index target, uint32_t reason)
 
 static void note_senders(struct hart *hart, uint32_t pending)
 {
-    for (uint32_t i = 0; i < hart_count(); i++) {
-        if ((pending & (1u << (IPI_SENDER_SHIFT + i))) == 0)
+    uint32_t senders = pending >> IPI_SENDER_SHIFT;
+    for (uint32_t i = 0; senders >> i != 0; i++) {
+        if ((senders >> i & 1) == 0)
             continue;
         counter_add(&hart->ipi.received_from[i], 1);
         if (counter_read(&hart->ipi.received_from[i]) == 1)
@@ -271,16 +272,18 @@ void hart_dispatch_ipi(void)
     counter_add(&hart->ipi.trapped, 1);
     // Acquire: what each reason announces is visible after it. Pairs with hart_send_ipi.
     uint32_t pending = atomic_exchange_explicit(&hart->ipi_pending, 0, memory_order_acq_rel);
-    counter_add(&hart->ipi.dispatched, (uint32_t)__builtin_popcount(pending & IPI_REASONS));
+    for (uint32_t reasons = pending & IPI_REASONS; reasons != 0; reasons &= reasons - 1)
+        counter_add(&hart->ipi.dispatched, 1);
     if ((pending & IPI_STOP) != 0)
         hart_halt_for_panic();
     note_senders(hart, pending);
     if ((pending & IPI_LEAVE) != 0)
         hart->leaving = true;
-    // A hart that stopped may have left its deadlines and its reclamation here.
-    timer_rearm();
-    if (reclaim_is_pending())
+    if (atomic_load_explicit(&hart->adopt, memory_order_relaxed) != 0) {
+        // A hart that has stopped left its deadlines and its reclamation here.
+        timer_rearm();
         timer_start_tick(hart);
+    }
     // IPI_QUIESCE needs nothing more: the hart passes a quiescent point when it leaves the kernel.
     if ((pending & (IPI_RESCHEDULE | IPI_LEAVE)) != 0)
         hart->reschedule = true;
@@ -299,11 +302,13 @@ void hart_stop_others(void)
 {
     uint32_t others = hart_online_mask() & ~hart_bit(hart_self());
     uint64_t deadline = arch_time() + timer_ticks_from_nanoseconds(PANIC_WAIT_NANOSECONDS);
-    for (uint32_t i = 0; i < hart_count(); i++)
-        if ((others & (1u << i)) != 0)
-            atomic_fetch_or_explicit(&harts[i].ipi_pending, IPI_STOP, memory_order_seq_cst);
-    if (others != 0 && arch_ipi_send(others) != NX_OK)
-        return; // the report matters more
+    for (uint32_t i = 0; i < hart_count(); i++) {
+        if ((others & (1u << i)) == 0)
+            continue;
+        atomic_fetch_or_explicit(&harts[i].ipi_pending, IPI_STOP, memory_order_seq_cst);
+        if (arch_ipi_send(&harts[i]) != NX_OK)
+            others &= ~(1u << i); // not waited for: the report matters more
+    }
     // A hart in the kernel stops when it leaves it or prints; one that does neither is not waited
     // for.
     while ((atomic_load_explicit(&halted, memory_order_acquire) & others) != others &&

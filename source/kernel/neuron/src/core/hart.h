@@ -45,6 +45,22 @@ struct hart_ipi_ledger { // requested == sent + coalesced, kept by the sender
     _Atomic uint64_t received_from[NX_HARTS_MAX];
 };
 
+struct object_list {
+    struct object *first;
+    struct object *last;
+};
+
+// What a hart has retired (object/reclaim.h). Hart-local; `snapshot` belongs to `waiting`.
+struct reclaim_state {
+    struct object_list incoming;
+    struct object_list waiting;
+    struct object_list ready;
+    uint64_t snapshot[NX_HARTS_MAX];
+    uint64_t helped;          // `retired` when reclaim_help last ran
+    _Atomic uint64_t retired; // read by any hart
+    _Atomic uint64_t done;    // read by any hart
+};
+
 struct hart {
     struct arch_hart arch;  // first: the trap entry finds its stacks here
     struct thread *current; // hart-local; NULL while idle
@@ -77,6 +93,7 @@ struct hart {
     _Atomic uint64_t tick_deadline;   // ARCH_TIMER_NEVER: no tick; others read it (notify_hart)
     uint64_t armed_deadline; // when the timer will interrupt; 0: not known, it must be armed
     struct lock_check lock_check;
+    struct reclaim_state reclaim;
 
     // Mailbox: any hart ORs, the owner exchanges.
     _Atomic uint32_t ipi_pending;

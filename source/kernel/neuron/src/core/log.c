@@ -24,7 +24,7 @@ static uint64_t reader_bits;
 static uint64_t shown; // bytes that have reached the console, by the kernel or by a reader
 // Set under the lock, read without it.
 static _Atomic bool has_reader;
-static atomic_uint has_news; // text that the reader was not yet signalled for
+atomic_uint log_has_news;
 
 // Constant after log_stamp_init.
 static bool stamping;
@@ -48,7 +48,7 @@ static void append_locked(const char *text, size_t length)
         arch_console_write(text, length);
         shown = written;
     }
-    atomic_store_explicit(&has_news, 1, memory_order_relaxed);
+    atomic_store_explicit(&log_has_news, 1, memory_order_relaxed);
 }
 
 static void append(const char *text, size_t length)
@@ -130,7 +130,7 @@ enum nx_status log_bind(struct notification *notification, uint64_t bits, uint64
     reader_bits = bits;
     *cursor = shown;
     atomic_store_explicit(&has_reader, true, memory_order_relaxed);
-    atomic_store_explicit(&has_news, 1, memory_order_relaxed);
+    atomic_store_explicit(&log_has_news, 1, memory_order_relaxed);
     lock_release(&log_lock);
     if (old != NULL)
         object_release(&old->object);
@@ -138,10 +138,10 @@ enum nx_status log_bind(struct notification *notification, uint64_t bits, uint64
     return NX_OK;
 }
 
-void log_signal_reader(void)
+void log_tell_reader(void)
 {
     if (!atomic_load_explicit(&has_reader, memory_order_relaxed) ||
-        atomic_exchange_explicit(&has_news, 0, memory_order_relaxed) == 0)
+        atomic_exchange_explicit(&log_has_news, 0, memory_order_relaxed) == 0)
         return;
     lock_acquire(&log_lock);
     // Replaced meanwhile or not, it lives until this hart leaves the kernel.

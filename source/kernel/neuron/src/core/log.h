@@ -9,6 +9,7 @@
 #define NEURON_LOG_H
 
 #include "core/types.h"
+#include <stdatomic.h>
 
 struct notification;
 
@@ -34,6 +35,12 @@ NX_MUST_CHECK enum nx_status log_bind(struct notification *notification, uint64_
                                       uint64_t *cursor);
 
 // Signals the reader if there is new text. No lock may be held.
-void log_signal_reader(void);
+extern atomic_uint log_has_news; // hint: the reader was not yet signalled
+void log_tell_reader(void);
+static inline void log_signal_reader(void)
+{
+    if (atomic_load_explicit(&log_has_news, memory_order_relaxed) != 0)
+        log_tell_reader();
+}
 
 #endif

@@ -82,22 +82,6 @@ static void settle_caller(struct thread *caller)
     thread_recheck_kill(caller, wait);
 }
 
-// The current thread waits: `next`, which is owned, runs instead unless something is more urgent or
-// it may not run here. NULL: whatever comes next.
-static enum nx_status leave_hart_to(struct hart *hart, struct thread *next)
-{
-    if (next != NULL && scheduler_may_run(next, hart_bit(hart)) &&
-        !scheduler_has_more_urgent(hart, next)) {
-        timer_cancel(next);
-        scheduler_switch_to(next);
-        return STATUS_SWITCHED;
-    }
-    if (next != NULL)
-        scheduler_make_ready(next);
-    scheduler_run_next();
-    return STATUS_SWITCHED;
-}
-
 // The current thread, with its message in its frame, calls: STATUS_SWITCHED, or an error.
 static enum nx_status send_current(struct endpoint *endpoint, uint64_t deadline)
 {
@@ -135,7 +119,8 @@ static enum nx_status send_current(struct endpoint *endpoint, uint64_t deadline)
     uint64_t wait = thread_begin_wait(current, THREAD_AWAITING_REPLY, NULL);
     receiver->caller_wait = wait & ~THREAD_KILLED;
     thread_recheck_kill(current, wait);
-    return leave_hart_to(hart, receiver);
+    scheduler_leave_to(hart, receiver);
+    return STATUS_SWITCHED;
 }
 
 // The deadline that an info word asks for. Read once: the page is ordinary memory of its process.
@@ -366,7 +351,11 @@ enum nx_status endpoint_reply_receive(struct endpoint *endpoint, uint64_t info,
             scheduler_make_ready(caller);
         return status;
     }
-    return leave_hart_to(hart, caller);
+    if (caller != NULL)
+        scheduler_leave_to(hart, caller);
+    else
+        scheduler_run_next();
+    return STATUS_SWITCHED;
 }
 
 enum nx_status reply_save(nx_handle *handle)

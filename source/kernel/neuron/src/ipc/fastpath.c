@@ -14,11 +14,11 @@
 #include "sched/scheduler.h"
 #include "sched/thread.h"
 
-// Whether `thread` waits and this hart could and should run it at once.
+// Whether this hart could and should run the waiting `thread` at once, by nothing but its
+// registers. If not, the message goes the same way, and fastpath_end chooses who runs where.
 static inline bool is_next(const struct hart *hart, const struct thread *thread)
 {
-    return thread != NULL && scheduler_may_switch_directly(hart, thread) &&
-           !scheduler_has_more_urgent(hart, thread);
+    return scheduler_may_switch_directly(hart, thread) && !scheduler_has_more_urgent(hart, thread);
 }
 
 // Whether an info word asks for nothing but bytes and up to `handles_max` handles.
@@ -42,8 +42,59 @@ static inline void copy_bytes(const struct thread *sender, struct thread *receiv
         ((uint8_t *)to)[i] = ((const uint8_t *)from)[i];
 }
 
-// `with_page`: the message has bytes or handles as well, as its info word says.
-static inline __attribute__((always_inline)) uint64_t call(uint64_t handle, bool with_page)
+// What a fast path has looked up and decided. Constants and registers, not memory: all of it is
+// inlined.
+struct message {
+    struct thread *sender; // the current thread
+    uint64_t info;
+    bool with_page; // it has bytes or handles as well, as its info word says
+    bool direct;    // the switch
+};
+
+#define INLINED static inline __attribute__((always_inline))
+
+// The current thread's call is `receiver`'s, the first in the endpoint's queue. The lock is held.
+// Committed.
+INLINED void commit_call(struct hart *hart, struct endpoint *endpoint, struct thread *receiver,
+                         uint64_t badge, struct message message)
+{
+    struct thread *current = message.sender;
+    (void)thread_queue_pop_front(&endpoint->receivers);
+    uint64_t received = thread_change_state(receiver, THREAD_RECEIVING,
+                                            message.direct ? THREAD_RUNNING : THREAD_RUNNABLE);
+    lock_release_fast(&endpoint->lock);
+    if (message.with_page) {
+        if (NX_INFO_HANDLES(message.info) != 0) {
+            // The words wait in the sender's own frame: the receiver may come to see none of it.
+            arch_keep_message(current, 0, 0);
+            struct fastpath_handles handles = {current, receiver, NX_INFO_HANDLES(message.info),
+                                               NX_OK};
+            if (fastpath_transfer(&handles) != NX_OK) {
+                arch_leave(fastpath_abort(&handles));
+                return;
+            }
+            arch_reload_message(current);
+        }
+        copy_bytes(current, receiver, message.info);
+    }
+    object_acquire_fast(&current->object);
+    receiver->caller = current;
+    current->send_info = 0;
+    // Published: from here on others may end the wait. Its word names the reply right.
+    uint64_t wait = thread_begin_wait(current, THREAD_AWAITING_REPLY, NULL);
+    receiver->caller_wait = wait; // without THREAD_KILLED, or fastpath_end takes it out
+    if (!message.direct || __builtin_expect(((wait | received) & THREAD_KILLED) != 0, 0)) {
+        arch_keep_message(receiver, badge, message.info);
+        arch_leave(
+            fastpath_end(&(struct fastpath_switch){current, wait, NULL, receiver, message.direct}));
+        return;
+    }
+    scheduler_dispatch_directly(hart, receiver);
+    lock_check_none_held();
+    arch_leave_with_message(receiver, badge, message.info);
+}
+
+INLINED uint64_t call(uint64_t handle, bool with_page)
 {
     struct hart *hart = hart_self();
     struct thread *current = hart->current;
@@ -57,45 +108,19 @@ static inline __attribute__((always_inline)) uint64_t call(uint64_t handle, bool
     struct endpoint *endpoint = CONTAINER_OF(value.object, struct endpoint, object);
     if (!lock_try_acquire_fast(&endpoint->lock, hart))
         return handle;
-    // A receiver that this hart can run at once, and the right to receive still exists.
+    // Somebody waits, and the right to receive still exists.
     struct thread *receiver = endpoint->receivers.first;
-    if (!is_next(hart, receiver) || endpoint->receive_handles == 0) {
+    if (receiver == NULL || endpoint->receive_handles == 0) {
         lock_release_fast(&endpoint->lock);
         return handle;
     }
-
-    // Committed.
-    (void)thread_queue_pop_front(&endpoint->receivers);
-    uint64_t received = thread_change_state(receiver, THREAD_RECEIVING, THREAD_RUNNING);
-    lock_release_fast(&endpoint->lock);
-    if (with_page) {
-        if (NX_INFO_HANDLES(info) != 0) {
-            // The words wait in the sender's own frame: the receiver may come to see none of it.
-            arch_keep_message(current, 0, 0);
-            struct fastpath_handles handles = {current, receiver, NX_INFO_HANDLES(info), NX_OK};
-            if (fastpath_transfer(&handles) != NX_OK) {
-                arch_leave(fastpath_abort(&handles));
-                return handle;
-            }
-            arch_reload_message(current);
-        }
-        copy_bytes(current, receiver, info);
-    }
-    object_acquire_fast(&current->object);
-    receiver->caller = current;
-    current->send_info = 0;
-    // Published: from here on others may end the wait. Its word names the reply right.
-    uint64_t wait = thread_begin_wait(current, THREAD_AWAITING_REPLY, NULL);
-    receiver->caller_wait = wait; // without THREAD_KILLED, or fastpath_end takes it out
-    if (__builtin_expect(((wait | received) & THREAD_KILLED) != 0, 0)) {
-        arch_keep_message(receiver, value.badge, info);
-        arch_leave(fastpath_end(&(struct fastpath_switch){current, wait, NULL, receiver}));
-        return handle;
-    }
-    scheduler_dispatch_directly(hart, receiver);
-    lock_check_none_held();
-    arch_leave_with_message(receiver, value.badge, info);
-    return handle;
+    if (__builtin_expect(is_next(hart, receiver), 1))
+        commit_call(hart, endpoint, receiver, value.badge,
+                    (struct message){current, info, with_page, true});
+    else
+        commit_call(hart, endpoint, receiver, value.badge,
+                    (struct message){current, info, with_page, false});
+    return handle; // not reached: a committed call has left
 }
 
 uint64_t fastpath_call(uint64_t handle)
@@ -108,7 +133,34 @@ uint64_t fastpath_call_with_page(uint64_t handle)
     return call(handle, true);
 }
 
-static inline __attribute__((always_inline)) uint64_t reply_receive(uint64_t handle, bool with_page)
+// The answer is `caller`'s, whom this hart has claimed, and the current thread waits for the next
+// call. The endpoint's lock is held. Committed.
+INLINED void commit_reply_receive(struct hart *hart, struct endpoint *endpoint,
+                                  struct notification *bound, struct thread *caller,
+                                  struct message message)
+{
+    struct thread *current = message.sender;
+    if (message.with_page)
+        copy_bytes(current, caller, message.info);
+    current->caller = NULL;
+    object_release_shared(&caller->object); // its process lists it: it is alive
+    thread_queue_push_back(&endpoint->receivers, current);
+    uint64_t wait = thread_begin_wait(current, THREAD_RECEIVING, &endpoint->object);
+    lock_release_fast(&endpoint->lock);
+    // A signal or a kill that came before the wait was published is still to be acted on.
+    bool signalled = bound != NULL && atomic_load_explicit(&bound->bits, memory_order_seq_cst) != 0;
+    if (!message.direct || __builtin_expect(signalled || (wait & THREAD_KILLED) != 0, 0)) {
+        arch_keep_message(caller, 0, message.info);
+        arch_leave(fastpath_end(&(struct fastpath_switch){current, wait, signalled ? bound : NULL,
+                                                          caller, message.direct}));
+        return;
+    }
+    scheduler_dispatch_directly(hart, caller);
+    lock_check_none_held();
+    arch_leave_with_message(caller, 0, message.info);
+}
+
+INLINED uint64_t reply_receive(uint64_t handle, bool with_page)
 {
     struct hart *hart = hart_self();
     struct thread *current = hart->current;
@@ -116,9 +168,9 @@ static inline __attribute__((always_inline)) uint64_t reply_receive(uint64_t han
     // Handles are installed under locks that come before the endpoint's: not here.
     if (!is_plain(info, 0))
         return handle;
-    // A caller to answer whom this hart can run at once.
+    // A caller to answer.
     struct thread *caller = current->caller;
-    if (!is_next(hart, caller))
+    if (caller == NULL)
         return handle;
     // An endpoint to receive from, where nobody waits, and no signal to report.
     struct handle_value value;
@@ -131,32 +183,23 @@ static inline __attribute__((always_inline)) uint64_t reply_receive(uint64_t han
         return handle;
     if (!lock_try_acquire_fast(&endpoint->lock, hart))
         return handle;
-    // The caller still waits for this answer: from here on this hart owns it.
-    if (!thread_queue_is_empty(&endpoint->callers) || endpoint->receive_handles == 0 ||
-        !thread_claim(caller, current->caller_wait, THREAD_RUNNING)) {
-        lock_release_fast(&endpoint->lock);
+    if (!thread_queue_is_empty(&endpoint->callers) || endpoint->receive_handles == 0)
+        goto declined;
+    // The caller still waits for this answer: claimed, it is this hart's.
+    if (__builtin_expect(is_next(hart, caller), 1)) {
+        if (thread_claim(caller, current->caller_wait, THREAD_RUNNING)) {
+            commit_reply_receive(hart, endpoint, bound, caller,
+                                 (struct message){current, info, with_page, true});
+            return handle;
+        }
+    } else if (!thread_is_faulted(caller) && // its registers must stay
+               thread_claim(caller, current->caller_wait, THREAD_RUNNABLE)) {
+        commit_reply_receive(hart, endpoint, bound, caller,
+                             (struct message){current, info, with_page, false});
         return handle;
     }
-
-    // Committed.
-    if (with_page)
-        copy_bytes(current, caller, info);
-    current->caller = NULL;
-    object_release_shared(&caller->object); // its process lists it: it runs
-    thread_queue_push_back(&endpoint->receivers, current);
-    uint64_t wait = thread_begin_wait(current, THREAD_RECEIVING, &endpoint->object);
+declined:
     lock_release_fast(&endpoint->lock);
-    // A signal or a kill that came before the wait was published is still to be acted on.
-    bool signalled = bound != NULL && atomic_load_explicit(&bound->bits, memory_order_seq_cst) != 0;
-    if (__builtin_expect(signalled || (wait & THREAD_KILLED) != 0, 0)) {
-        arch_keep_message(caller, 0, info);
-        arch_leave(fastpath_end(
-            &(struct fastpath_switch){current, wait, signalled ? bound : NULL, caller}));
-        return handle;
-    }
-    scheduler_dispatch_directly(hart, caller);
-    lock_check_none_held();
-    arch_leave_with_message(caller, 0, info);
     return handle;
 }
 

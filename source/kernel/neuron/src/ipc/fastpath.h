@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The two messages that matter most: call to a waiting receiver, and reply-and-wait when no caller
-// is queued. Same hart, no deadline, no lock contention.
+// is queued. No deadline of the sender, no lock contention. Where the other thread can run on this
+// hart at once, the switch is direct: nothing but registers and satp.
 //
 // Each is a list of preconditions; the first that fails returns with nothing changed, and the
 // system call takes the slow path (ipc/endpoint.c), which handles everything and gives the same
@@ -47,14 +48,15 @@ NX_MUST_CHECK enum nx_status fastpath_transfer(struct fastpath_handles *handles)
 // resume.
 struct thread *fastpath_abort(const struct fastpath_handles *handles);
 
-// A switch that cannot be direct after all, because of a kill or a signal just before it: `current`
-// waits with the word `wait`, `next` is RUNNING with its message in its frame; `bound` is the
-// notification to look at, or NULL. Returns the thread to resume.
+// A switch that is not direct, or not after all because of a kill or a signal just before it:
+// `current` waits with the word `wait`, `next` is owned, RUNNING if `direct`, with its message in
+// its frame; `bound` is the notification to look at, or NULL. Returns the thread to resume.
 struct fastpath_switch {
     struct thread *current;
     uint64_t wait;
     struct notification *bound;
     struct thread *next;
+    bool direct;
 };
 struct thread *fastpath_end(const struct fastpath_switch *end);
 

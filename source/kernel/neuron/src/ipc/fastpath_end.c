@@ -32,7 +32,11 @@ struct thread *fastpath_end(const struct fastpath_switch *end)
         notification_wake_bound(end->bound);
     end->next->caller_wait &= ~THREAD_KILLED;
     thread_recheck_kill(end->current, end->wait);
-    scheduler_dispatch(hart, end->current, end->next);
-    hart->reschedule = true; // who was woken here may be more urgent than `next`
+    if (end->direct) {
+        scheduler_dispatch(hart, end->current, end->next);
+        hart->reschedule = true; // who was woken here may be more urgent than `next`
+    } else {
+        scheduler_leave_to(hart, end->next);
+    }
     return kernel_leave(hart);
 }

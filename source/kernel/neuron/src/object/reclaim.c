@@ -11,29 +11,6 @@
 #define HELP_BACKLOG 8u
 #define HELP_STEPS   16u
 
-struct object_list {
-    struct object *first;
-    struct object *last;
-};
-
-// Hart-local. `snapshot` belongs to `waiting`.
-struct reclaim_state {
-    struct object_list incoming;
-    struct object_list waiting;
-    struct object_list ready;
-    uint64_t snapshot[NX_HARTS_MAX];
-    uint64_t helped;          // `retired` when reclaim_help last ran
-    _Atomic uint64_t retired; // read by any hart
-    _Atomic uint64_t done;    // read by any hart
-};
-
-static struct reclaim_state states[NX_HARTS_MAX];
-
-static struct reclaim_state *state_self(void)
-{
-    return &states[hart_self()->index.value];
-}
-
 static void list_append(struct object_list *list, struct object_list *tail)
 {
     if (tail->first == NULL)
@@ -54,7 +31,7 @@ static void list_push(struct object_list *list, struct object *object)
 
 void reclaim_retire(struct object *object)
 {
-    struct reclaim_state *state = state_self();
+    struct reclaim_state *state = &hart_self()->reclaim;
     counter_add(&state->retired, 1);
     list_push(&state->incoming, object);
     timer_start_tick(hart_self());
@@ -62,7 +39,7 @@ void reclaim_retire(struct object *object)
 
 void reclaim_add_work(struct object *object)
 {
-    struct reclaim_state *state = state_self();
+    struct reclaim_state *state = &hart_self()->reclaim;
     counter_add(&state->retired, 1);
     list_push(&state->ready, object);
     timer_start_tick(hart_self());
@@ -122,17 +99,19 @@ static void adopt_stopped(struct reclaim_state *state)
     for (uint32_t i = 0; i < hart_count(); i++) {
         if ((mask & (1u << i)) == 0)
             continue;
-        list_append(&state->incoming, &states[i].incoming);
-        list_append(&state->incoming, &states[i].waiting);
-        list_append(&state->ready, &states[i].ready);
+        list_append(&state->incoming, &harts[i].reclaim.incoming);
+        list_append(&state->incoming, &harts[i].reclaim.waiting);
+        list_append(&state->ready, &harts[i].reclaim.ready);
     }
     // Release: a hart that is started again finds its lists empty.
     atomic_fetch_and_explicit(&hart->adopt, ~mask, memory_order_release);
+    timer_rearm();
+    timer_start_tick(hart);
 }
 
 bool reclaim_run(uint32_t steps)
 {
-    struct reclaim_state *state = state_self();
+    struct reclaim_state *state = &hart_self()->reclaim;
     adopt_stopped(state);
     advance(state);
     bool interrupted = false;
@@ -154,7 +133,7 @@ bool reclaim_run(uint32_t steps)
 
 void reclaim_help(void)
 {
-    struct reclaim_state *state = state_self();
+    struct reclaim_state *state = &hart_self()->reclaim;
     uint64_t retired = counter_read(&state->retired);
     if (retired - state->helped < HELP_BACKLOG)
         return;
@@ -162,17 +141,9 @@ void reclaim_help(void)
     (void)reclaim_run(HELP_STEPS);
 }
 
-bool reclaim_is_pending(void)
-{
-    const struct reclaim_state *state = state_self();
-    return state->incoming.first != NULL || state->waiting.first != NULL ||
-           state->ready.first != NULL ||
-           atomic_load_explicit(&hart_self()->adopt, memory_order_relaxed) != 0;
-}
-
 void reclaim_nudge(void)
 {
-    const struct reclaim_state *state = state_self();
+    const struct reclaim_state *state = &hart_self()->reclaim;
     if (state->waiting.first == NULL)
         return;
     uint32_t lagging = lagging_harts(state);
@@ -184,24 +155,11 @@ void reclaim_nudge(void)
     }
 }
 
-void reclaim_rest_begin(struct hart *hart)
-{
-    atomic_store_explicit(&hart->resting, true, memory_order_release);
-}
-
-void reclaim_rest_end(struct hart *hart)
-{
-    atomic_store_explicit(&hart->resting, false, memory_order_relaxed);
-    // Full fence: `resting` is down before this hart looks anything up. Pairs with the fence in
-    // begin_grace_period.
-    atomic_thread_fence(memory_order_seq_cst);
-}
-
 uint64_t reclaim_retired_count(void)
 {
     uint64_t sum = 0;
     for (uint32_t i = 0; i < NX_HARTS_MAX; i++)
-        sum += counter_read(&states[i].retired);
+        sum += counter_read(&harts[i].reclaim.retired);
     return sum;
 }
 
@@ -209,6 +167,6 @@ uint64_t reclaim_done_count(void)
 {
     uint64_t sum = 0;
     for (uint32_t i = 0; i < NX_HARTS_MAX; i++)
-        sum += counter_read(&states[i].done);
+        sum += counter_read(&harts[i].reclaim.done);
     return sum;
 }

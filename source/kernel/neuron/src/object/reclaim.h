@@ -22,7 +22,6 @@
 #include "core/hart.h"
 #include "core/types.h"
 
-struct hart;
 struct object;
 
 // Hands over an object that can no longer be found. Takes no lock; callable under any.
@@ -37,13 +36,31 @@ bool reclaim_run(uint32_t steps);
 // freed. No lock may be held.
 void reclaim_help(void);
 // Whether this hart has anything retired: its timer must not sleep for ever.
-bool reclaim_is_pending(void);
+static inline bool reclaim_is_pending(const struct hart *hart)
+{
+    const struct reclaim_state *state = &hart->reclaim;
+    return state->incoming.first != NULL || state->waiting.first != NULL ||
+           state->ready.first != NULL ||
+           atomic_load_explicit(&hart->adopt, memory_order_relaxed) != 0;
+}
 // Asks lagging harts to pass; called from the tick when a grace period drags on.
 void reclaim_nudge(void);
 
 // Around the idle loop's wfi.
-void reclaim_rest_begin(struct hart *hart);
-void reclaim_rest_end(struct hart *hart);
+static inline void reclaim_rest_begin(struct hart *hart)
+{
+    // Release: pairs with lagging_harts.
+    atomic_store_explicit(&hart->resting, true, memory_order_release);
+}
+
+static inline void reclaim_rest_end(struct hart *hart)
+{
+    atomic_store_explicit(&hart->resting, false, memory_order_relaxed);
+    // Full fence: `resting` is down before this hart looks anything up. Pairs with the fence in
+    // begin_grace_period.
+    atomic_thread_fence(memory_order_seq_cst);
+}
+
 // Where the kernel is left for user mode, but for the direct switches of ipc/fastpath.c: a pass
 // that is not counted only delays, and whoever waits for one interrupts this hart.
 static inline void reclaim_pass(struct hart *hart)

@@ -73,15 +73,6 @@ struct thread *run_queue_pop_at_least(struct run_queue *queue, enum nx_class flo
     return thread;
 }
 
-struct thread *run_queue_pop(struct run_queue *queue)
-{
-    // An empty queue is the common case of an idle hart: look before taking the lock. A thread
-    // pushed just now comes with an IPI or is seen by the re-check before wfi.
-    if (get_length(queue) == 0)
-        return NULL;
-    return run_queue_pop_at_least(queue, NX_CLASS_BACKGROUND);
-}
-
 // Takes stealable threads of one class. Caller holds the lock.
 static uint32_t steal_class_locked(struct run_queue *victim, uint32_t class, uint32_t thief_bit,
                                    uint32_t maximum, struct thread_queue *taken)

@@ -24,12 +24,19 @@ struct run_queue {
 void run_queue_init(struct run_queue *queue);
 // The caller owns `thread`; afterwards the queue does. `front`: it goes before its equals.
 void run_queue_push(struct run_queue *queue, struct thread *thread, bool front);
-// The most urgent thread, now owned by the caller; NULL when empty.
-struct thread *run_queue_pop(struct run_queue *queue);
 // The highest class of a bitmap that is not 0.
 extern const uint8_t run_queue_highest[];
-// The same, but only a thread of a class at or above `floor`.
+// The most urgent thread of a class at or above `floor`, now owned by the caller; NULL: none.
 struct thread *run_queue_pop_at_least(struct run_queue *queue, enum nx_class floor);
+// The most urgent thread, now owned by the caller; NULL when empty.
+static inline struct thread *run_queue_pop(struct run_queue *queue)
+{
+    // An empty queue is the common case of an idle hart: look before taking the lock. A thread
+    // pushed just now comes with an IPI or is seen by the re-check before wfi.
+    if (atomic_load_explicit(&queue->length, memory_order_relaxed) == 0)
+        return NULL;
+    return run_queue_pop_at_least(queue, NX_CLASS_BACKGROUND);
+}
 
 // Moves up to `maximum` threads that may run on the hart with bit `thief_bit` and whose class is at
 // most `ceiling` into `taken`, most urgent first; the caller owns them. Errors, with nothing taken:

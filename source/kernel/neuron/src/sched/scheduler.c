@@ -141,12 +141,18 @@ void scheduler_switch_to(struct thread *next)
     scheduler_dispatch(hart_self(), NULL, next);
 }
 
-static struct thread *steal(struct hart *hart)
+static bool has_queued(const struct hart *hart)
 {
-    for (uint32_t step = 1; step < hart_count(); step++) {
-        struct hart *victim = &harts[(hart->index.value + step) % hart_count()];
+    return atomic_load_explicit(&hart->run_queue.length, memory_order_relaxed) != 0;
+}
+
+static inline struct thread *steal(struct hart *hart)
+{
+    // The queue of a hart that is not there is empty.
+    for (uint32_t step = 1; step < NX_HARTS_MAX; step++) {
+        struct hart *victim = &harts[(hart->index.value + step) % NX_HARTS_MAX];
         // An idle hart takes by itself what it has just been sent.
-        if (atomic_load_explicit(&victim->run_queue.length, memory_order_relaxed) == 0 ||
+        if (!has_queued(victim) ||
             (atomic_load_explicit(&scheduler_idle_harts, memory_order_relaxed) & victim->bit) != 0)
             continue;
         // Failing to find a thread that may move here is the usual answer, not an error.
@@ -173,19 +179,17 @@ enum nx_status scheduler_steal(struct hart *thief, struct hart *victim, uint32_t
 }
 
 // A popped thread that may not run here any more (its affinity changed) moves on.
-static struct thread *next_thread(struct hart *hart)
+static inline struct thread *next_thread(struct hart *hart)
 {
     struct thread *thread = take_handoff(hart, CLASS_IDLE);
     if (thread != NULL)
         return thread;
-    for (;;) {
-        thread = run_queue_pop(&hart->run_queue);
-        if (thread == NULL)
-            return steal(hart);
+    while ((thread = run_queue_pop(&hart->run_queue)) != NULL) {
         if (scheduler_may_run(thread, hart_bit(hart)))
             return thread;
         push_to(choose_hart(thread), thread);
     }
+    return steal(hart);
 }
 
 void scheduler_recheck_others(void)
@@ -208,15 +212,10 @@ void scheduler_recheck(const struct thread *thread)
         scheduler_recheck_others();
 }
 
-static bool has_queued(const struct hart *hart)
-{
-    return atomic_load_explicit(&hart->run_queue.length, memory_order_relaxed) != 0;
-}
-
 static bool tick_wanted(const struct hart *hart)
 {
     return counter_read(&hart->ticks) < TIMER_PROOF_TICKS || has_queued(hart) ||
-           reclaim_is_pending();
+           reclaim_is_pending(hart);
 }
 
 static void stop_tick(struct hart *hart)
@@ -252,7 +251,10 @@ static struct thread *idle_until_work(struct hart *hart)
     atomic_fetch_or_explicit(&scheduler_idle_harts, hart->bit, memory_order_relaxed);
     while (thread == NULL) {
         reclaim_pass(hart);
-        bool more = reclaim_run(RECLAIM_STEPS_IDLE);
+        bool more = reclaim_is_pending(hart) && reclaim_run(RECLAIM_STEPS_IDLE);
+        // Whatever asked this hart to look, and whoever's slice is over: it looks.
+        hart->reschedule = false;
+        hart->slice_over = false;
         atomic_store_explicit(&hart->running_class, CLASS_IDLE, memory_order_relaxed);
         // Full fence: `idle` is announced before the queue is looked at. Pairs with notify_hart.
         atomic_thread_fence(memory_order_seq_cst);
@@ -266,7 +268,8 @@ static struct thread *idle_until_work(struct hart *hart)
             reclaim_rest_begin(hart);
             arch_wait_for_interrupt();
             reclaim_rest_end(hart);
-            counter_add(&hart->idle_time, arch_time() - start);
+            hart->dispatched_at = arch_time();
+            counter_add(&hart->idle_time, hart->dispatched_at - start);
             counter_set(&hart->idle_since, 0);
         }
         interrupts_handle_pending();
@@ -288,13 +291,22 @@ void scheduler_run_next(void)
         log_signal_reader();
     hart->reschedule = false;
     struct thread *next = next_thread(hart);
-    if (next == NULL) {
+    if (next == NULL)
         next = idle_until_work(hart);
-        hart->dispatched_at = arch_time();
-    }
     scheduler_switch_to(next);
     if (has_queued(hart))
         timer_start_tick(hart);
+}
+
+void scheduler_leave_to(struct hart *hart, struct thread *next)
+{
+    if (scheduler_may_run(next, hart_bit(hart)) && !scheduler_has_more_urgent(hart, next)) {
+        timer_cancel(next);
+        scheduler_switch_to(next);
+        return;
+    }
+    scheduler_make_ready(next);
+    scheduler_run_next();
 }
 
 void scheduler_yield(struct hart *target)

@@ -94,6 +94,10 @@ static inline void scheduler_dispatch(struct hart *hart, struct thread *previous
 // is one.
 void scheduler_run_next(void);
 
+// The current thread waits: `next`, which is owned, runs instead, or is made ready if something is
+// more urgent here or it may not run here.
+void scheduler_leave_to(struct hart *hart, struct thread *next);
+
 // Puts the current thread at the back of its queue and runs the next one. `target` names a hart to
 // which the current thread moves when its affinity allows, or is this hart.
 void scheduler_yield(struct hart *target);

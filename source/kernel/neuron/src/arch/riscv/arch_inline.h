@@ -29,6 +29,11 @@ static inline uint64_t arch_instructions(void)
     return csr_read(instret);
 }
 
+static inline bool arch_has_sstc(void)
+{
+    return arch_hart_of(arch_hart_self())->sstc;
+}
+
 static inline void arch_wait_for_interrupt(void)
 {
     __asm__ volatile("wfi" ::: "memory");

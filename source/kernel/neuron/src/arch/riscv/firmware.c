@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the firmware offers, and the system reset.
 #include "arch/arch.h"
+#include "arch_inline.h"
 #include "nexus/info.h"
 #include "nexus/syscall.h"
 #include "sbi.h"

@@ -50,7 +50,7 @@ static struct sbiret sbi_ecall(uint64_t extension, uint64_t function,
 }
 
 // Standard errors (SBI 3, table 1), by their negated number.
-static enum nx_status status_of(int64_t error)
+static enum nx_status status_of_error(int64_t error)
 {
     static const enum nx_status statuses[] = {
         NX_OK,
@@ -67,6 +67,11 @@ static enum nx_status status_of(int64_t error)
     if (error > 0 || error <= -(int64_t)ARRAY_LENGTH(statuses))
         return NX_ERR_DEVICE;
     return statuses[-error];
+}
+
+static inline enum nx_status status_of(int64_t error)
+{
+    return error == 0 ? NX_OK : status_of_error(error);
 }
 
 static enum nx_status call_for_value(uint64_t extension, uint64_t function, uint64_t argument,
@@ -107,8 +112,13 @@ enum nx_status sbi_set_timer(uint64_t deadline)
     return call(SBI_EXT_TIME, SBI_TIME_SET_TIMER, (struct sbi_arguments){{deadline, 0, 0, 0, 0}});
 }
 
-// --- Calls to a set of harts: IPI (7) and remote fences (8)
+// --- IPI (7) and calls to a set of harts, remote fences (8)
 // ---------------------------------------
+
+enum nx_status sbi_send_ipi(struct hart_id hart)
+{
+    return call(SBI_EXT_IPI, SBI_IPI_SEND, (struct sbi_arguments){{1, hart.value, 0, 0, 0}});
+}
 
 // What to call, with the arguments that follow the hart mask and its base.
 struct group_call {
@@ -187,12 +197,6 @@ static enum nx_status call_harts(const struct group_call *what, uint32_t mask)
             first_error = status;
     }
     return first_error;
-}
-
-enum nx_status sbi_send_ipi(uint32_t mask)
-{
-    return call_harts(&(struct group_call){.extension = SBI_EXT_IPI, .function = SBI_IPI_SEND},
-                      mask);
 }
 
 enum nx_status sbi_remote_fence_i(uint32_t mask)

@@ -46,10 +46,12 @@ NX_MUST_CHECK enum nx_status sbi_probe_extension(uint64_t extension, bool *avail
 
 NX_MUST_CHECK enum nx_status sbi_set_timer(uint64_t deadline);
 
-// The next four go to each hart of the mask. Where the firmware refuses a whole group as invalid
+// To one hart: a mask of one, so that the firmware refuses none but the one that is meant.
+NX_MUST_CHECK enum nx_status sbi_send_ipi(struct hart_id hart);
+
+// The next three go to each hart of the mask. Where the firmware refuses a whole group as invalid
 // (some do if one hart of it has just stopped, and then serve none), each hart is tried by itself;
 // the first error of those is returned, after all have been tried.
-NX_MUST_CHECK enum nx_status sbi_send_ipi(uint32_t mask);
 NX_MUST_CHECK enum nx_status sbi_remote_fence_i(uint32_t mask);
 // All address spaces; address 0 with the largest length: everything.
 NX_MUST_CHECK enum nx_status sbi_remote_sfence_vma(uint32_t mask, uint64_t address,

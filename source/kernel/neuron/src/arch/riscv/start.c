@@ -60,14 +60,14 @@ enum nx_status arch_hart_start(struct hart *hart)
 
     if (status == NX_ERR_ALREADY_EXISTS) {
         // The firmware let it go early; it waits in boot.S for this interrupt.
-        return sbi_send_ipi(1u << hart->index.value);
+        return sbi_send_ipi(hart->id);
     }
     return status;
 }
 
-enum nx_status arch_ipi_send(uint32_t mask)
+enum nx_status arch_ipi_send(const struct hart *hart)
 {
-    return sbi_send_ipi(mask);
+    return sbi_send_ipi(hart->id);
 }
 
 enum nx_status arch_hart_stop(void)

@@ -10,11 +10,6 @@
 
 static bool use_sstc; // constant after timer_choose
 
-bool arch_has_sstc(void)
-{
-    return use_sstc;
-}
-
 void timer_choose(void)
 {
     char value[4];
