@@ -1,18 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 // Three harts push threads to each other's run queues, tell idle ones by IPI, and sleep when they find
-// nothing: no hart sleeps beside a thread in its queue. sched/scheduler.h and core/hart.h say why.
+// nothing: no hart sleeps beside a thread in its queue or in its slot. sched/scheduler.h and core/hart.h say why.
 //
 // Each statement is one step that the others see whole, in program order: what the kernel's fences give
 // it. The mutants are the orders that a missing fence, or a careless edit, would give.
 //   MUTANT_LOOK_BEFORE_ANNOUNCE   the idle hart looks at its queue before it says that it is idle
 //   MUTANT_ASK_BEFORE_PUSH        the pusher reads running_class before its push is visible
 //   MUTANT_CLEAR_AFTER_EXCHANGE   the receiver clears SSIP after it has taken the mailbox
+//   MUTANT_SLOT_SILENT            who has filled a slot leaves it to the idle hart to look there
 
 #define HARTS  3
 #define PUSHES 1 // by each hart, and one more by the first
 
 byte queue[HARTS];     // length of the run queue
-bool idle[HARTS];      // running_class == -1
+bool arrival[HARTS];   // a thread in the slot that idle harts are sent one by
+bool idle[HARTS];      // running_class == -1, and the bit in scheduler_idle_harts
 bool mailbox[HARTS];   // ipi_pending has IPI_RESCHEDULE
 bool interrupt[HARTS]; // SSIP
 
@@ -43,6 +45,20 @@ inline push_to_another()
     :: target = (me + 1) % HARTS
     :: target = (me + 2) % HARTS
     fi;
+    // send_home: the look at who idles is a hint, the slot is filled by compare-and-swap.
+    filled = false;
+    if
+    :: idle[target] -> d_step { filled = !arrival[target]; arrival[target] = true }
+    :: else
+    fi;
+    if
+    :: filled ->
+#ifdef MUTANT_SLOT_SILENT
+        was_idle = false;
+#else
+        was_idle = true;
+#endif
+    :: else ->
 #ifdef MUTANT_ASK_BEFORE_PUSH
     was_idle = idle[target];
     queue[target]++;
@@ -50,8 +66,19 @@ inline push_to_another()
     queue[target]++;
     was_idle = idle[target];
 #endif
+    fi;
     if
     :: was_idle -> send_ipi(target)
+    :: else
+    fi
+}
+
+// next_thread: the slot first, then the queue, under its lock.
+inline take()
+{
+    d_step { found = arrival[me]; arrival[me] = false };
+    if
+    :: !found -> d_step { found = queue[me] > 0; queue[me] = (found -> queue[me] - 1 : 0) }
     :: else
     fi
 }
@@ -63,22 +90,25 @@ active [HARTS] proctype hart()
     byte left = PUSHES + (_pid == 0 -> 1 : 0);
     bool before;
     bool was_idle;
+    bool filled;
     bool found;
 
 running:
     do
     :: left > 0 -> left--; push_to_another()
-    :: interrupt[me] -> dispatch_ipi()
+    :: interrupt[me] -> dispatch_ipi();
+       // scheduler_preempt: what arrived for an idle hart joins the queue of one that runs.
+       d_step { queue[me] = queue[me] + (arrival[me] -> 1 : 0); arrival[me] = false }
     :: break // the thread blocks or ends
     od;
 look:
     skip;
 #ifdef MUTANT_LOOK_BEFORE_ANNOUNCE
-    d_step { found = queue[me] > 0; queue[me] = (found -> queue[me] - 1 : 0) };
+    take();
     idle[me] = !found;
 #else
     idle[me] = true;
-    d_step { found = queue[me] > 0; queue[me] = (found -> queue[me] - 1 : 0) };
+    take();
 #endif
     if
     :: found -> idle[me] = false; goto running
@@ -94,5 +124,6 @@ end_sleep: // wfi: returns when a software interrupt pends
 active proctype judge()
 {
     timeout;
-    assert(queue[0] == 0 && queue[1] == 0 && queue[2] == 0)
+    assert(queue[0] == 0 && queue[1] == 0 && queue[2] == 0);
+    assert(!arrival[0] && !arrival[1] && !arrival[2])
 }

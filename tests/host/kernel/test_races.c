@@ -33,7 +33,7 @@ static uint64_t free_at_start;
 static void set_current(struct thread *thread)
 {
     thread_set_state(thread, THREAD_RUNNING);
-    atomic_store(&thread->home, 0);
+    atomic_store(&thread->home, &harts[0]);
     harts[0].current = thread;
 }
 

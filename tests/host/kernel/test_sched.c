@@ -297,7 +297,7 @@ static void test_a_thread_sent_to_a_hart_that_leaves_moves_on(void **state)
 {
     (void)state;
     struct thread *thread = decoy(0, NX_CLASS_NORMAL, 2);
-    atomic_store(&thread->home, 1);
+    atomic_store(&thread->home, &harts[1]);
     set_hart(1, NX_HART_ONLINE, NX_CLASS_DRIVER);
     atomic_store(&harts[0].running_class, NX_CLASS_DRIVER);
     fake_after_unlock(LOCK_RANK_RUN_QUEUE, leave_after_the_choice);
@@ -308,6 +308,55 @@ static void test_a_thread_sent_to_a_hart_that_leaves_moves_on(void **state)
     atomic_store(&harts[0].running_class, -1);
     harts[0].reschedule = false;
     harts[0].tick_deadline = ARCH_TIMER_NEVER;
+}
+
+// Hart 1 idles, as far as hints tell.
+static void set_idle(enum nx_hart_state hart_state)
+{
+    set_hart(1, hart_state, -1);
+    atomic_fetch_or(&scheduler_idle_harts, harts[1].bit);
+    atomic_store(&harts[1].ipi_pending, 0);
+}
+
+static void set_absent(void)
+{
+    atomic_fetch_and(&scheduler_idle_harts, ~harts[1].bit);
+    set_hart(1, NX_HART_ABSENT, -1);
+    harts[0].reschedule = false;
+    harts[0].tick_deadline = ARCH_TIMER_NEVER;
+}
+
+static void test_an_idle_home_gets_one_thread_by_its_slot_and_is_interrupted(void **state)
+{
+    (void)state;
+    struct thread *thread = decoy(0, NX_CLASS_NORMAL, 2);
+    struct thread *another = decoy(1, NX_CLASS_NORMAL, 2);
+    atomic_store(&thread->home, &harts[1]);
+    atomic_store(&another->home, &harts[1]);
+    set_idle(NX_HART_ONLINE);
+    scheduler_make_ready(thread);
+    assert_ptr_equal(atomic_load(&harts[1].arrival), thread);
+    assert_true((atomic_load(&harts[1].ipi_pending) & IPI_RESCHEDULE) != 0);
+    scheduler_make_ready(another);
+    assert_ptr_equal(run_queue_pop(&harts[1].run_queue), another);
+    // Nothing of it is left where the hart goes.
+    set_hart(1, NX_HART_STOPPING, -1);
+    scheduler_evacuate(&harts[1]);
+    assert_null(atomic_load(&harts[1].arrival));
+    assert_ptr_equal(run_queue_pop(&harts[0].run_queue), thread);
+    set_absent();
+}
+
+static void test_a_thread_sent_by_the_slot_of_a_hart_that_leaves_moves_on(void **state)
+{
+    (void)state;
+    struct thread *thread = decoy(0, NX_CLASS_NORMAL, 2);
+    atomic_store(&thread->home, &harts[1]);
+    set_idle(NX_HART_STOPPING);
+    scheduler_make_ready(thread);
+    assert_null(atomic_load(&harts[1].arrival));
+    assert_ptr_equal(run_queue_pop(&harts[0].run_queue), thread);
+    set_absent();
 }
 
 static void come_back(void *argument)
@@ -421,6 +470,8 @@ int main(void)
         cmocka_unit_test(test_a_deadline_is_taken_out_once_whoever_takes_it),
         cmocka_unit_test(test_requests_are_refused_coalesced_or_sent_and_the_ledger_adds_up),
         cmocka_unit_test(test_a_thread_sent_to_a_hart_that_leaves_moves_on),
+        cmocka_unit_test(test_an_idle_home_gets_one_thread_by_its_slot_and_is_interrupted),
+        cmocka_unit_test(test_a_thread_sent_by_the_slot_of_a_hart_that_leaves_moves_on),
         cmocka_unit_test(test_a_hart_comes_back_to_an_empty_mailbox),
         cmocka_unit_test(test_the_most_urgent_class_runs_first),
         cmocka_unit_test(test_the_kernels_own_tests_pass_here_too),

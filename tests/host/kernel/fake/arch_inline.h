@@ -36,7 +36,7 @@ uint64_t arch_time(void);
 uint64_t arch_instructions(void);
 void arch_wait_for_interrupt(void);
 bool arch_has_sstc(void);
-uint32_t arch_interrupts_pending(void);
+uint64_t arch_interrupts_pending(void);
 
 // The host may have preempted whoever is waited for.
 static inline void arch_relax(void)

@@ -8,6 +8,10 @@
 #include <stdatomic.h>
 
 struct fiber;
+#define ARCH_INTERRUPT_SOFTWARE (1u << 0)
+#define ARCH_INTERRUPT_TIMER    (1u << 1)
+#define ARCH_INTERRUPT_EXTERNAL (1u << 2)
+
 struct hart;
 struct thread;
 

@@ -131,7 +131,7 @@ static uint32_t pending_of(struct hart *hart)
     return pending & atomic_load_explicit(&hart->arch.enabled, memory_order_relaxed);
 }
 
-uint32_t arch_interrupts_pending(void)
+uint64_t arch_interrupts_pending(void)
 {
     return pending_of(fake_self);
 }

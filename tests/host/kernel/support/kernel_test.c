@@ -95,7 +95,7 @@ static void check_nobody_is_left(void)
         for (struct thread *thread = process->threads; thread != NULL;
              thread = thread->next_in_process)
             fprintf(stderr, "  thread %lu: wait %#lx home %u faulted %d deadline %d\n", thread->id,
-                    atomic_load(&thread->wait), atomic_load(&thread->home),
+                    atomic_load(&thread->wait), atomic_load(&thread->home)->index.value,
                     thread_is_faulted(thread), atomic_load(&thread->timer.hart) != NULL);
     }
     CHECK_EQUAL(index, 0);

@@ -22,12 +22,9 @@ struct thread;
 // inline: uint64_t arch_time(void);                      time counter (timebase ticks)
 // inline: uint64_t arch_instructions(void);              instructions retired by this hart
 // inline: void arch_wait_for_interrupt(void);            returns when any enabled interrupt pends
-// inline: uint32_t arch_interrupts_pending(void);        mask of ARCH_INTERRUPT_*
+// inline: uint64_t arch_interrupts_pending(void);        mask of ARCH_INTERRUPT_*
 // inline: void arch_relax(void);                         in a spin loop
 // inline: bool arch_has_sstc(void);                      arming its timer is one instruction
-#define ARCH_INTERRUPT_SOFTWARE (1u << 0)
-#define ARCH_INTERRUPT_TIMER    (1u << 1)
-#define ARCH_INTERRUPT_EXTERNAL (1u << 2)
 
 // inline: void arch_ipi_clear(void);                     clears SSIP, with the barrier of pitfall
 // 15 Arms this hart's timer for `deadline` (time counter); ARCH_TIMER_NEVER disarms. Uses stimecmp

@@ -227,14 +227,18 @@ _Noreturn void hart_leave_now(void)
 
 enum nx_status hart_send_ipi(struct hart_index target, uint32_t reason)
 {
-    struct hart *self = hart_self();
-    if (target.value >= hart_count() || target.value == self->index.value)
+    if (target.value >= hart_count() || target.value == hart_self()->index.value)
         return NX_ERR_OUT_OF_RANGE;
-    struct hart *hart = &harts[target.value];
+    return hart_interrupt(&harts[target.value], reason);
+}
+
+enum nx_status hart_interrupt(struct hart *hart, uint32_t reason)
+{
+    struct hart *self = hart_self();
     if (state_of(hart) != NX_HART_ONLINE)
         return NX_ERR_BAD_STATE;
     counter_add(&self->ipi.requested, 1);
-    uint32_t sender = 1u << (IPI_SENDER_SHIFT + self->index.value);
+    uint32_t sender = self->bit << IPI_SENDER_SHIFT;
     // Sequentially consistent: what the reason announces is visible before the bit.
     uint32_t before =
         atomic_fetch_or_explicit(&hart->ipi_pending, reason | sender, memory_order_seq_cst);
@@ -243,7 +247,7 @@ enum nx_status hart_send_ipi(struct hart_index target, uint32_t reason)
         return NX_OK;
     }
     counter_add(&self->ipi.sent, 1);
-    counter_add(&self->ipi.sent_to[target.value], 1);
+    counter_add(&self->ipi.sent_to[hart->index.value], 1);
     if (fault_injection_suppresses_ipi())
         return NX_OK;
     enum nx_status status = arch_ipi_send(hart);

@@ -97,6 +97,7 @@ struct hart {
 
     // Mailbox: any hart ORs, the owner exchanges.
     _Atomic uint32_t ipi_pending;
+    _Atomic(struct thread *) arrival; // RUNNABLE: sent here while this hart idled; NULL: none
     _Atomic uint32_t adopt; // mask of stopped harts whose reclaim lists this hart takes over
 
     // It idles on the kernel's table, and forgets all translations before it runs a thread again.
@@ -173,6 +174,8 @@ NX_MUST_CHECK enum nx_status hart_stop(struct hart_index index);
 // Requests `reason` of an online hart other than this one. Errors: NX_ERR_OUT_OF_RANGE (no such
 // hart, or itself), NX_ERR_BAD_STATE (not online), NX_ERR_IO (the firmware refused).
 NX_MUST_CHECK enum nx_status hart_send_ipi(struct hart_index target, uint32_t reason);
+// The same of a hart that is another one.
+NX_MUST_CHECK enum nx_status hart_interrupt(struct hart *hart, uint32_t reason);
 
 // Acts on everything in this hart's mailbox; called when a software interrupt pends.
 void hart_dispatch_ipi(void);

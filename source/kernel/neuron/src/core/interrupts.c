@@ -10,7 +10,7 @@
 
 void interrupts_handle_pending(void)
 {
-    uint32_t pending = arch_interrupts_pending();
+    uint64_t pending = arch_interrupts_pending();
     if ((pending & ARCH_INTERRUPT_SOFTWARE) != 0)
         hart_dispatch_ipi();
     if ((pending & ARCH_INTERRUPT_TIMER) != 0)

@@ -149,8 +149,7 @@ void reclaim_nudge(void)
     uint32_t lagging = lagging_harts(state);
     for (uint32_t i = 0; i < hart_count(); i++) {
         // A hart that went offline meanwhile is no longer waited for: its refusal is the answer.
-        if ((lagging & (1u << i)) != 0 &&
-            hart_send_ipi((struct hart_index){i}, IPI_QUIESCE) != NX_OK)
+        if ((lagging & (1u << i)) != 0 && hart_interrupt(&harts[i], IPI_QUIESCE) != NX_OK)
             continue;
     }
 }

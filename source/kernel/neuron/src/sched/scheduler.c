@@ -45,7 +45,7 @@ _Atomic uint32_t scheduler_idle_harts;
 static struct hart *choose_hart(const struct thread *thread)
 {
     struct hart *fallback = hart_self();
-    struct hart *home = &harts[atomic_load_explicit(&thread->home, memory_order_relaxed)];
+    struct hart *home = atomic_load_explicit(&thread->home, memory_order_relaxed);
     uint32_t affinity = thread_affinity(thread);
     uint32_t idle = atomic_load_explicit(&scheduler_idle_harts, memory_order_relaxed) & ~home->bit;
     if ((affinity & home->bit) != 0 && (affinity & idle) == 0 && is_online(home))
@@ -86,7 +86,7 @@ static void notify_hart(struct hart *hart, int32_t class)
     bool looks_late =
         class <= running_class(hart) && counter_read(&hart->tick_deadline) != ARCH_TIMER_NEVER;
     if (!is_online(hart) ||
-        (!looks_late && hart_send_ipi(hart->index, IPI_RESCHEDULE) == NX_ERR_BAD_STATE))
+        (!looks_late && hart_interrupt(hart, IPI_RESCHEDULE) == NX_ERR_BAD_STATE))
         scheduler_evacuate(hart); // it went offline after it was chosen
 }
 
@@ -98,6 +98,30 @@ static void push_to(struct hart *hart, struct thread *thread)
     notify_hart(hart, class);
 }
 
+// Puts the thread into the slot of its idle home; false if another one is there.
+static inline bool send_home(struct hart *home, struct thread *thread)
+{
+    struct thread *expected = NULL;
+    // Release: the hart sees all of the thread.
+    if (!atomic_compare_exchange_strong_explicit(&home->arrival, &expected, thread,
+                                                 memory_order_release, memory_order_relaxed))
+        return false;
+    // Full fence: there before the look at whether that hart stays. Pairs with hart_leave_now.
+    atomic_thread_fence(memory_order_seq_cst);
+    if (hart_interrupt(home, IPI_RESCHEDULE) == NX_ERR_BAD_STATE)
+        scheduler_evacuate(home);
+    return true;
+}
+
+// Takes what was sent while this hart idled, or NULL.
+static inline struct thread *take_arrival(struct hart *hart)
+{
+    if (atomic_load_explicit(&hart->arrival, memory_order_relaxed) == NULL)
+        return NULL;
+    // Acquire: pairs with send_home.
+    return atomic_exchange_explicit(&hart->arrival, NULL, memory_order_acquire);
+}
+
 void scheduler_make_ready(struct thread *thread)
 {
     struct hart *self = hart_self();
@@ -106,12 +130,13 @@ void scheduler_make_ready(struct thread *thread)
         timer_cancel(thread);
     thread_set_state(thread, THREAD_RUNNABLE);
     // Urgent, at home and no allowed hart idles: handed over.
-    uint32_t idle = atomic_load_explicit(&scheduler_idle_harts, memory_order_relaxed) & ~self->bit;
+    struct hart *home = atomic_load_explicit(&thread->home, memory_order_relaxed);
     uint32_t affinity = thread_affinity(thread);
-    if (thread_class(thread) > running_class(self) &&
-        atomic_load_explicit(&thread->home, memory_order_relaxed) == self->index.value &&
-        (affinity & self->bit) != 0 && (affinity & idle) == 0 && self->handoff == NULL &&
-        is_online(self)) {
+    uint32_t idle = atomic_load_explicit(&scheduler_idle_harts, memory_order_relaxed) & ~self->bit;
+    if ((affinity & idle & home->bit) != 0 && send_home(home, thread))
+        return;
+    if (thread_class(thread) > running_class(self) && home == self && (affinity & self->bit) != 0 &&
+        (affinity & idle) == 0 && self->handoff == NULL && is_online(self)) {
         self->handoff = thread;
         self->reschedule = true;
         return;
@@ -148,12 +173,14 @@ static bool has_queued(const struct hart *hart)
 
 static inline struct thread *steal(struct hart *hart)
 {
+    // An idle hart takes by itself what it has just been sent.
+    uint32_t idle = atomic_load_explicit(&scheduler_idle_harts, memory_order_relaxed) | hart->bit;
+    if (idle == atomic_load_explicit(&hart_online_bits, memory_order_relaxed))
+        return NULL;
     // The queue of a hart that is not there is empty.
     for (uint32_t step = 1; step < NX_HARTS_MAX; step++) {
         struct hart *victim = &harts[(hart->index.value + step) % NX_HARTS_MAX];
-        // An idle hart takes by itself what it has just been sent.
-        if (!has_queued(victim) ||
-            (atomic_load_explicit(&scheduler_idle_harts, memory_order_relaxed) & victim->bit) != 0)
+        if (!has_queued(victim) || (idle & victim->bit) != 0)
             continue;
         // Failing to find a thread that may move here is the usual answer, not an error.
         if (scheduler_steal(hart, victim, RUN_QUEUE_STEAL_MAX, NX_CLASS_COUNT - 1) == NX_OK)
@@ -184,6 +211,11 @@ static inline struct thread *next_thread(struct hart *hart)
     struct thread *thread = take_handoff(hart, CLASS_IDLE);
     if (thread != NULL)
         return thread;
+    thread = take_arrival(hart);
+    if (thread != NULL && !has_queued(hart) && scheduler_may_run(thread, hart->bit))
+        return thread;
+    if (thread != NULL)
+        run_queue_push(&hart->run_queue, thread, false);
     while ((thread = run_queue_pop(&hart->run_queue)) != NULL) {
         if (scheduler_may_run(thread, hart_bit(hart)))
             return thread;
@@ -197,8 +229,7 @@ void scheduler_recheck_others(void)
     uint32_t others = hart_online_mask() & ~hart_bit(hart_self());
     for (uint32_t i = 0; i < hart_count(); i++)
         // A hart that has gone offline meanwhile runs nothing.
-        if ((others & (1u << i)) != 0 &&
-            hart_send_ipi((struct hart_index){i}, IPI_RESCHEDULE) != NX_OK)
+        if ((others & (1u << i)) != 0 && hart_interrupt(&harts[i], IPI_RESCHEDULE) != NX_OK)
             continue;
 }
 
@@ -212,7 +243,7 @@ void scheduler_recheck(const struct thread *thread)
         scheduler_recheck_others();
 }
 
-static bool tick_wanted(const struct hart *hart)
+static inline bool tick_wanted(const struct hart *hart)
 {
     return counter_read(&hart->ticks) < TIMER_PROOF_TICKS || has_queued(hart) ||
            reclaim_is_pending(hart);
@@ -300,7 +331,8 @@ void scheduler_run_next(void)
 
 void scheduler_leave_to(struct hart *hart, struct thread *next)
 {
-    if (scheduler_may_run(next, hart_bit(hart)) && !scheduler_has_more_urgent(hart, next)) {
+    if (((thread_affinity(next) & hart->bit) != 0 || scheduler_may_run(next, hart->bit)) &&
+        !scheduler_has_more_urgent(hart, next)) {
         timer_cancel(next);
         scheduler_switch_to(next);
         return;
@@ -330,8 +362,7 @@ static void wake_thief(struct hart *hart, uint32_t affinity)
     uint32_t idle = atomic_load_explicit(&scheduler_idle_harts, memory_order_relaxed);
     idle &= affinity & ~hart->bit;
     // One that has gone offline meanwhile steals nothing; the tick tries again.
-    if (idle != 0 &&
-        hart_send_ipi((struct hart_index){(uint32_t)__builtin_ctz(idle)}, IPI_RESCHEDULE) != NX_OK)
+    if (idle != 0 && hart_interrupt(&harts[__builtin_ctz(idle)], IPI_RESCHEDULE) != NX_OK)
         return;
 }
 
@@ -349,7 +380,10 @@ void scheduler_preempt(void)
     bool slice_over = hart->slice_over;
     enum nx_class floor = (enum nx_class)(thread_class(current) + (slice_over ? 0 : 1));
     hart->slice_over = false;
-    struct thread *next = take_handoff(hart, thread_class(current));
+    struct thread *next = take_arrival(hart);
+    if (next != NULL) // this hart had left the idle loop by itself
+        run_queue_push(&hart->run_queue, next, false);
+    next = take_handoff(hart, thread_class(current));
     if (has_queued(hart))
         timer_start_tick(hart);
     if (next == NULL) {
@@ -426,6 +460,8 @@ void scheduler_evacuate(struct hart *hart)
         hart->handoff = NULL;
         push_to(choose_hart(thread), thread);
     }
+    if ((thread = atomic_exchange_explicit(&hart->arrival, NULL, memory_order_acquire)) != NULL)
+        push_to(choose_hart(thread), thread);
     while ((thread = run_queue_pop(&hart->run_queue)) != NULL)
         push_to(choose_hart(thread), thread);
 }

@@ -10,6 +10,10 @@
 // the queue: the hart is handed it (hart->handoff) and switches to it before it leaves the kernel.
 // Thieves do not see it, but it never waits for longer than that.
 //
+// A thread whose home idles goes into that hart's slot (hart->arrival), which takes no lock; the
+// hart is woken in any case, and looks there before it sleeps, when it is told to reschedule, and
+// when it leaves.
+//
 // Why an idle hart misses nothing: it announces that it is idle (running_class = -1), fences, looks
 // at its queue and mailbox once more, then sleeps; wfi returns at once if an interrupt already
 // pends. Whoever pushes a thread fences after the push and then reads running_class, so at least
@@ -82,7 +86,7 @@ static inline void scheduler_account(struct hart *hart, struct thread *thread)
 static inline void scheduler_dispatch(struct hart *hart, struct thread *previous,
                                       struct thread *next)
 {
-    arch_store_relaxed(&next->home, hart->index.value);
+    arch_store_relaxed(&next->home, hart);
     counter_add(&hart->switches, 1);
     scheduler_dispatch_directly(hart, next);
     address_space_activate(&next->process->space, hart);

@@ -24,7 +24,7 @@ static void set_beginning(struct thread *thread, const struct thread_beginning *
         class = (uint8_t)thread->process->highest_class;
     uint32_t affinity = beginning->affinity != 0 ? beginning->affinity : (1u << NX_HARTS_MAX) - 1;
     thread->id = atomic_fetch_add_explicit(&next_thread_id, 1, memory_order_relaxed);
-    atomic_store_explicit(&thread->home, hart_self()->index.value, memory_order_relaxed);
+    atomic_store_explicit(&thread->home, hart_self(), memory_order_relaxed);
     atomic_store_explicit(&thread->placement, affinity, memory_order_relaxed);
     thread_set_class(thread, class);
     arch_thread_forget_fpu(thread);

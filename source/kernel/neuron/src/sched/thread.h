@@ -93,8 +93,8 @@ struct thread {
     struct notification *bound;
 
     // Written by the owner, read by anyone.
-    _Atomic bool faulted;  // the wait is a fault message: a reply resumes or kills
-    _Atomic uint32_t home; // hart index it last ran on
+    _Atomic bool faulted;        // the wait is a fault message: a reply resumes or kills
+    _Atomic(struct hart *) home; // that it last ran on
 
     _Atomic uint64_t placement; // mask of hart indices | direct << THREAD_DIRECT_SHIFT
     _Atomic uint8_t class;      // enum nx_class; set by thread_set_class

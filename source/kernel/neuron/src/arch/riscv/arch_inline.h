@@ -39,13 +39,13 @@ static inline void arch_wait_for_interrupt(void)
     __asm__ volatile("wfi" ::: "memory");
 }
 
-static inline uint32_t arch_interrupts_pending(void)
-{
-    const uint64_t pending = csr_read(sip) & csr_read(sie);
+#define ARCH_INTERRUPT_SOFTWARE SIP_SSIP
+#define ARCH_INTERRUPT_TIMER    SIP_STIP
+#define ARCH_INTERRUPT_EXTERNAL SIP_SEIP
 
-    return (uint32_t)(((pending & SIP_SSIP) != 0 ? ARCH_INTERRUPT_SOFTWARE : 0) |
-                      ((pending & SIP_STIP) != 0 ? ARCH_INTERRUPT_TIMER : 0) |
-                      ((pending & SIP_SEIP) != 0 ? ARCH_INTERRUPT_EXTERNAL : 0));
+static inline uint64_t arch_interrupts_pending(void)
+{
+    return csr_read(sip) & csr_read(sie);
 }
 
 // The encoding of Zihintpause's `pause`, which is a no-operation fence on harts without it.
