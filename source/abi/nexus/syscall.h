@@ -14,7 +14,7 @@ enum nx_syscall {
 
     // Messages (message.h)
     NX_SYS_CALL = 1,            // endpoint h, words a1..a6 -> reply words
-    NX_SYS_RECEIVE = 2,         // endpoint h, deadline -> words, t0 badge
+    NX_SYS_RECEIVE = 2,         // endpoint h, deadline, NX_RECEIVE_KEEP or 0 -> words, t0 badge
     NX_SYS_REPLY = 3,           // saved reply h or 0 for the current caller, words a1..a6
     NX_SYS_REPLY_RECEIVE = 4,   // endpoint h, reply words a1..a6 -> words, t0 badge
     NX_SYS_REPLY_SAVE = 5,      // -> reply h for the current caller
@@ -81,6 +81,9 @@ enum nx_syscall {
                                  // affinity or 0, class or NX_CLASS_COUNT
     NX_SYSCALL_COUNT
 };
+
+// The current caller stays the one to answer; another one is told by NX_ERR_BUSY and stays queued.
+#define NX_RECEIVE_KEEP 1ul
 
 #define NX_MEMORY_CONTIGUOUS (1u << 0) // physically contiguous, for DMA rings; committed at once
 #define NX_MEMORY_DEVICE     (1u << 1) // reported only: device registers

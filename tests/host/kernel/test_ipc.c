@@ -254,6 +254,109 @@ test_saved_replies_answer_once_in_any_order_and_closing_one_abandons_its_caller(
     run_on_one_and_four(saved_replies);
 }
 
+static struct user_result receive_keeping(nx_handle endpoint, uint64_t deadline)
+{
+    return USER_SYSCALL(NX_SYS_RECEIVE, endpoint, deadline, NX_RECEIVE_KEEP);
+}
+
+// Answers the first of two callers behind a signal, which the second one may interrupt.
+static void keep_the_caller(void *argument)
+{
+    struct shared *shared = argument;
+    CHECK_EQUAL(USER_SYSCALL(NX_SYS_NOTIFICATION_BIND, shared->other).status, NX_OK);
+    uint64_t word = user_receive(shared->server, NX_DEADLINE_NEVER).value[0];
+    CHECK_EQUAL(receive_keeping(shared->server, 0).status, NX_ERR_TIMED_OUT);
+    CHECK_EQUAL(receive_keeping(shared->server, user_deadline(1000000)).status, NX_ERR_TIMED_OUT);
+    CHECK_EQUAL(
+        USER_SYSCALL(NX_SYS_RECEIVE, shared->server, NX_DEADLINE_NEVER, NX_RECEIVE_KEEP << 1)
+            .status,
+        NX_ERR_INVALID_ARGUMENT);
+    atomic_fetch_add(&shared->count, 1);
+    // Another caller comes, before the wait or while it lasts; it stays queued.
+    CHECK_EQUAL(receive_keeping(shared->server, NX_DEADLINE_NEVER).status, NX_ERR_BUSY);
+    CHECK_EQUAL(receive_keeping(shared->server, NX_DEADLINE_NEVER).status, NX_ERR_BUSY);
+    CHECK_EQUAL(user_signal(shared->other, 4), NX_OK);
+    struct user_result bits = receive_keeping(shared->server, NX_DEADLINE_NEVER);
+    CHECK_EQUAL(bits.status, NX_OK);
+    CHECK((bits.info & NX_INFO_NOTIFICATION) != 0);
+    CHECK_EQUAL(bits.value[0], 4);
+    struct user_result next = USER_SYSCALL(NX_SYS_REPLY_RECEIVE, shared->server, word + 1);
+    CHECK_EQUAL(next.status, NX_OK);
+    // Signalled by the first caller, while the second one is kept.
+    bits = receive_keeping(shared->server, NX_DEADLINE_NEVER);
+    CHECK_EQUAL(bits.value[0], 8);
+    CHECK_EQUAL(user_reply(next.value[0] + 1), NX_OK);
+    // A caller that is kept by a thread that ends is told so.
+    CHECK_EQUAL(user_receive(shared->server, NX_DEADLINE_NEVER).status, NX_OK);
+    CHECK_EQUAL(receive_keeping(shared->server, 0).status, NX_ERR_TIMED_OUT);
+}
+
+static void call_second(void *argument)
+{
+    struct shared *shared = argument;
+    while (atomic_load(&shared->count) == 0)
+        user_sleep(100000);
+    CHECK_EQUAL(user_call(shared->client, 20).value[0], 21);
+    CHECK_EQUAL(user_call(shared->client, 0).status, NX_ERR_PEER_CLOSED);
+    barrier_arrive(&shared->done);
+}
+
+static void keeping(void *argument)
+{
+    (void)argument;
+    struct shared shared;
+    open_endpoint(&shared);
+    shared.other = user_notification();
+    user_thread(0, keep_the_caller, &shared);
+    user_thread(0, call_second, &shared);
+    CHECK_EQUAL(user_call(shared.client, 10).value[0], 11);
+    CHECK_EQUAL(user_signal(shared.other, 8), NX_OK);
+    barrier_wait(&shared.done);
+}
+
+static void test_a_receiver_that_keeps_its_caller_hears_signals_and_of_other_callers(void **state)
+{
+    (void)state;
+    run_on_one_and_four(keeping);
+}
+
+// Nobody is left to serve: keepers are told, like receivers.
+static void keep_until_closed(void *argument)
+{
+    struct shared *shared = argument;
+    CHECK_EQUAL(user_receive(shared->server, NX_DEADLINE_NEVER).status, NX_OK);
+    atomic_fetch_add(&shared->count, 1);
+    enum nx_status status = receive_keeping(shared->server, NX_DEADLINE_NEVER).status;
+    CHECK(status == NX_ERR_PEER_CLOSED || status == NX_ERR_BAD_HANDLE);
+    CHECK_EQUAL(user_reply(5), NX_OK);
+}
+
+static void call_of_a_keeper(void *argument)
+{
+    struct shared *shared = argument;
+    CHECK_EQUAL(user_call(shared->client, 0).value[0], 5);
+    barrier_arrive(&shared->done);
+}
+
+static void close_under_a_keeper(void *argument)
+{
+    (void)argument;
+    struct shared shared;
+    open_endpoint(&shared);
+    user_thread(0, keep_until_closed, &shared);
+    user_thread(0, call_of_a_keeper, &shared);
+    while (atomic_load(&shared.count) == 0)
+        user_sleep(100000);
+    CHECK_EQUAL(user_close(shared.server), NX_OK);
+    barrier_wait(&shared.done);
+}
+
+static void test_a_keeper_of_a_closed_endpoint_is_told_and_may_still_answer(void **state)
+{
+    (void)state;
+    run_on_one_and_four(close_under_a_keeper);
+}
+
 static void receive_and_die(void *argument)
 {
     struct shared *shared = argument;
@@ -422,6 +525,8 @@ int main(void)
         cmocka_unit_test(test_handles_ride_along_with_their_rights_or_the_message_fails_whole),
         cmocka_unit_test(
             test_saved_replies_answer_once_in_any_order_and_closing_one_abandons_its_caller),
+        cmocka_unit_test(test_a_receiver_that_keeps_its_caller_hears_signals_and_of_other_callers),
+        cmocka_unit_test(test_a_keeper_of_a_closed_endpoint_is_told_and_may_still_answer),
         cmocka_unit_test(test_an_abandoned_caller_gets_peer_closed),
         cmocka_unit_test(
             test_an_endpoint_without_a_receive_handle_takes_no_call_even_under_a_waiter),

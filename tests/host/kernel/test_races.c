@@ -163,7 +163,7 @@ static void test_a_caller_killed_while_it_is_carried_to_its_receiver_is_woken(vo
     (void)state;
     queue_caller(0);
     fake_after_unlock(LOCK_RANK_OBJECT, kill_from_hart1);
-    assert_int_equal(endpoint_receive(endpoint, ARCH_TIMER_NEVER), NX_OK);
+    assert_int_equal(endpoint_receive(endpoint, ARCH_TIMER_NEVER, false), NX_OK);
     assert_int_equal(result_of(mine, 1), 100);
     assert_true(was_woken(other, NX_ERR_CANCELLED));
 }
@@ -192,7 +192,7 @@ test_a_deadline_that_passes_while_the_caller_is_carried_still_ends_its_wait(void
     fake_as_hart(1, start_timer_of_other);
     queue_caller(NX_INFO_DEADLINE);
     fake_after_unlock(LOCK_RANK_OBJECT, expire_on_hart1);
-    assert_int_equal(endpoint_receive(endpoint, ARCH_TIMER_NEVER), NX_OK);
+    assert_int_equal(endpoint_receive(endpoint, ARCH_TIMER_NEVER, false), NX_OK);
     assert_true(was_woken(other, NX_ERR_TIMED_OUT));
 }
 
@@ -222,7 +222,7 @@ static void test_a_signal_between_look_and_wait_is_heard_by_a_receiver(void **st
     (void)state;
     assert_int_equal(notification_bind_thread(notification, mine), NX_OK);
     fake_after_unlock(LOCK_RANK_TIMER, signal_from_hart1);
-    assert_int_equal(endpoint_receive(endpoint, FAR), NX_OK);
+    assert_int_equal(endpoint_receive(endpoint, FAR, false), NX_OK);
     assert_int_equal(result_of(mine, 1), 4);
     assert_int_equal(result_of(mine, 7), NX_INFO_NOTIFICATION);
 }
@@ -236,7 +236,7 @@ static void test_a_signal_between_look_and_wait_is_heard_on_the_fast_path(void *
     assert_int_equal(handle_install(process, &value, &handle), NX_OK);
     assert_int_equal(notification_bind_thread(notification, mine), NX_OK);
     queue_caller(0);
-    assert_int_equal(endpoint_receive(endpoint, ARCH_TIMER_NEVER), NX_OK);
+    assert_int_equal(endpoint_receive(endpoint, ARCH_TIMER_NEVER, false), NX_OK);
     scheduler_make_direct(&harts[0], other);
     harts[0].arch.message[5] = 6;
     // In the fast path this is just after it has taken the lock.
@@ -258,7 +258,7 @@ static void test_fast_paths_decline_when_the_right_to_receive_has_just_gone(void
                                  .type = NX_OBJECT_ENDPOINT};
     assert_int_equal(handle_install(process, &value, &handle), NX_OK);
     queue_caller(0);
-    assert_int_equal(endpoint_receive(endpoint, ARCH_TIMER_NEVER), NX_OK);
+    assert_int_equal(endpoint_receive(endpoint, ARCH_TIMER_NEVER, false), NX_OK);
     scheduler_make_direct(&harts[0], other);
     harts[0].arch.left_with = NULL;
     // As if another hart had closed the handle after the look-up and before the lock.

@@ -28,13 +28,19 @@ enum nx_status endpoint_create(struct process *process, struct endpoint **endpoi
     return NX_OK;
 }
 
+// Where a receiver waits. It has a caller only if it keeps that.
+static struct thread_queue *receivers_of(struct endpoint *endpoint, const struct thread *receiver)
+{
+    return receiver->caller != NULL ? &endpoint->keepers : &endpoint->receivers;
+}
+
 void endpoint_remove_waiter(struct endpoint *endpoint, struct thread *thread)
 {
     uint64_t wait = atomic_load_explicit(&thread->wait, memory_order_relaxed);
     if (thread_state_of(wait) == THREAD_CALLING)
         thread_queue_remove(&endpoint->callers, thread);
     else
-        thread_queue_remove(&endpoint->receivers, thread);
+        thread_queue_remove(receivers_of(endpoint, thread), thread);
 }
 
 // --- Callers
@@ -98,8 +104,16 @@ static enum nx_status send_current(struct endpoint *endpoint, uint64_t deadline)
             timer_start(current, deadline);
         uint64_t wait = thread_begin_wait(current, THREAD_CALLING, &endpoint->object);
         thread_queue_push_back(&endpoint->callers, current);
+        struct thread *keeper = thread_queue_pop_front(&endpoint->keepers);
+        if (keeper != NULL)
+            thread_set_state(keeper, THREAD_RUNNABLE);
         lock_release(&endpoint->lock);
         thread_recheck_kill(current, wait);
+        if (keeper != NULL) {
+            arch_set_status(keeper, NX_ERR_BUSY);
+            arch_set_info(keeper, 0);
+            scheduler_make_ready(keeper);
+        }
         scheduler_run_next();
         return STATUS_SWITCHED;
     }
@@ -213,6 +227,10 @@ static enum nx_status receive_or_wait(struct endpoint *endpoint, uint64_t deadli
         lock_release(&endpoint->lock);
         return NX_ERR_PEER_CLOSED;
     }
+    if (endpoint->callers.first != NULL && current->caller != NULL) {
+        lock_release(&endpoint->lock);
+        return NX_ERR_BUSY;
+    }
     struct thread *caller = thread_queue_pop_front(&endpoint->callers);
     if (caller != NULL)
         return receive_queued(endpoint, caller);
@@ -224,11 +242,11 @@ static enum nx_status receive_or_wait(struct endpoint *endpoint, uint64_t deadli
         timer_start(current, deadline);
     }
     uint64_t wait = thread_begin_wait(current, THREAD_RECEIVING, &endpoint->object);
-    thread_queue_push_back(&endpoint->receivers, current);
+    thread_queue_push_back(receivers_of(endpoint, current), current);
     // Looked at again after the wait is published: a signaller sets bits before it looks at us.
     bool signalled = take_bound_bits(current);
     if (signalled) {
-        thread_queue_remove(&endpoint->receivers, current);
+        endpoint_remove_waiter(endpoint, current);
         thread_set_state(current, THREAD_RUNNING);
     }
     lock_release(&endpoint->lock);
@@ -250,9 +268,10 @@ void reply_abandon_current(struct thread *current)
     object_release(&caller->object);
 }
 
-enum nx_status endpoint_receive(struct endpoint *endpoint, uint64_t deadline)
+enum nx_status endpoint_receive(struct endpoint *endpoint, uint64_t deadline, bool keep)
 {
-    reply_abandon_current(hart_self()->current);
+    if (!keep)
+        reply_abandon_current(hart_self()->current);
     enum nx_status status = receive_or_wait(endpoint, deadline);
     if (status == STATUS_SWITCHED)
         scheduler_run_next();
@@ -404,16 +423,18 @@ static bool fail_some(struct endpoint *endpoint, struct thread_queue *queue)
     return false;
 }
 
-static bool fail_some_of_both(struct endpoint *endpoint)
+static bool fail_some_of_all(struct endpoint *endpoint)
 {
-    return fail_some(endpoint, &endpoint->callers) && fail_some(endpoint, &endpoint->receivers);
+    return fail_some(endpoint, &endpoint->callers) && fail_some(endpoint, &endpoint->receivers) &&
+           fail_some(endpoint, &endpoint->keepers);
 }
 
 // Whether threads wait that nobody has the right to serve any more. The lock is held.
 static bool is_deserted_locked(const struct endpoint *endpoint)
 {
     return endpoint->receive_handles == 0 &&
-           (endpoint->callers.first != NULL || endpoint->receivers.first != NULL);
+           (endpoint->callers.first != NULL || endpoint->receivers.first != NULL ||
+            endpoint->keepers.first != NULL);
 }
 
 void endpoint_receiver_removed(struct object *object)
@@ -423,7 +444,7 @@ void endpoint_receiver_removed(struct object *object)
     ASSERT(endpoint->receive_handles > 0);
     bool last = --endpoint->receive_handles == 0;
     lock_release(&endpoint->lock);
-    if (!last || fail_some_of_both(endpoint))
+    if (!last || fail_some_of_all(endpoint))
         return;
     lock_acquire(&endpoint->lock);
     bool begin = is_deserted_locked(endpoint) && !endpoint->draining;
@@ -444,7 +465,7 @@ static enum destroy_result drain_step(struct endpoint *endpoint)
     endpoint->draining = more;
     lock_release(&endpoint->lock);
     if (more) {
-        (void)fail_some_of_both(endpoint);
+        (void)fail_some_of_all(endpoint);
         return DESTROY_MORE;
     }
     object_release(&endpoint->object);
@@ -457,7 +478,7 @@ enum destroy_result endpoint_destroy_step(struct object *object)
     if (endpoint->draining)
         return drain_step(endpoint);
     // Threads whose process closed the handle while they waited.
-    if (!fail_some_of_both(endpoint))
+    if (!fail_some_of_all(endpoint))
         return DESTROY_MORE;
     // Whoever meant to end such a wait may still be looking for the lock.
     return DESTROY_UNLINKED;

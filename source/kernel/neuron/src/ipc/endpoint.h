@@ -7,8 +7,12 @@
 // it uses once, saves as a reply handle, or loses by dying: then the caller gets
 // NX_ERR_PEER_CLOSED. The badge that a receiver sees is the one on the handle that was called.
 //
-// The endpoint's lock (rank OBJECT) guards both queues; at most one of them is not empty. A thread
-// in a queue is owned by the endpoint; see sched/thread.h for how it leaves. Between leaving the
+// A receiver may keep its caller while it waits for its notification, so that it can answer when a
+// device has: NX_ERR_BUSY tells it of another caller, who stays queued. Nothing need be saved then
+// for the one request that is under way.
+//
+// The endpoint's lock (rank OBJECT) guards the queues; callers are in theirs only while the others
+// are empty. A thread in a queue is owned by the endpoint; see sched/thread.h for how it leaves. Between leaving the
 // queue and AWAITING_REPLY a caller is carried by the receiver's hart; kill and timeout do not see
 // it then, so the carrier looks for both after publishing the new state (settle_caller).
 #ifndef NEURON_ENDPOINT_H
@@ -25,6 +29,7 @@ struct endpoint {
     struct lock lock;
     struct thread_queue callers;
     struct thread_queue receivers;
+    struct thread_queue keepers; // receivers that keep their caller: a call wakes one, no more
     // Handles with NX_RIGHT_RECEIVE. 0: callers and receivers get NX_ERR_PEER_CLOSED, and leave the
     // queues if they were there.
     uint32_t receive_handles;
@@ -38,7 +43,8 @@ NX_MUST_CHECK enum nx_status endpoint_create(struct process *process, struct end
 // Errors are those of docs/abi.md.
 NX_MUST_CHECK enum nx_status endpoint_call(struct endpoint *endpoint, uint64_t badge, uint64_t info,
                                            const uint64_t words[6]);
-NX_MUST_CHECK enum nx_status endpoint_receive(struct endpoint *endpoint, uint64_t deadline);
+NX_MUST_CHECK enum nx_status endpoint_receive(struct endpoint *endpoint, uint64_t deadline,
+                                              bool keep);
 NX_MUST_CHECK enum nx_status endpoint_reply(uint64_t info, const uint64_t words[6]);
 NX_MUST_CHECK enum nx_status endpoint_reply_receive(struct endpoint *endpoint, uint64_t info,
                                                     const uint64_t words[6]);

@@ -76,7 +76,7 @@ static bool take_receiver(struct notification *notification, struct thread *thre
         thread->bound == notification) {
         uint64_t bits = notification_take_bits(notification);
         if (bits != 0) {
-            thread_queue_remove(&endpoint->receivers, thread);
+            endpoint_remove_waiter(endpoint, thread);
             thread_set_state(thread, THREAD_RUNNABLE);
             notification_report(thread, bits);
             taken = true;

@@ -58,8 +58,13 @@ enum nx_status sys_receive(struct thread *current, const uint64_t *arguments)
 {
     struct endpoint *endpoint;
     uint64_t badge;
-    TRY(find_endpoint(current, arguments[0], NX_RIGHT_RECEIVE, &endpoint, &badge));
-    return without_message(current, endpoint_receive(endpoint, deadline_ticks(arguments[1])));
+    enum nx_status status =
+        find_endpoint(current, arguments[0], NX_RIGHT_RECEIVE, &endpoint, &badge);
+    if (status == NX_OK && (arguments[2] & ~NX_RECEIVE_KEEP) != 0)
+        status = NX_ERR_INVALID_ARGUMENT;
+    if (status == NX_OK)
+        status = endpoint_receive(endpoint, deadline_ticks(arguments[1]), arguments[2] != 0);
+    return without_message(current, status);
 }
 
 enum nx_status sys_reply(struct thread *current, const uint64_t *arguments)

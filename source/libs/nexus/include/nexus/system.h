@@ -161,6 +161,18 @@ NX_MUST_CHECK NX_INLINE enum nx_status nx_endpoint_receive(nx_handle endpoint, u
     return (enum nx_status)r.a0;
 }
 
+// The same, but the current caller stays the one to answer. NX_ERR_BUSY: another one waits, who can
+// be received once the first is answered or saved.
+NX_MUST_CHECK NX_INLINE enum nx_status nx_endpoint_receive_keeping(nx_handle endpoint,
+                                                                   uint64_t deadline,
+                                                                   struct nx_message *message)
+{
+    struct nx_registers r = nx_ecall4(NX_SYS_RECEIVE, endpoint, deadline, NX_RECEIVE_KEEP, 0);
+    *message =
+        (struct nx_message){{r.a1, r.a2, r.a3, r.a4, r.a5, r.a6}, .info = r.a7, .badge = r.t0};
+    return (enum nx_status)r.a0;
+}
+
 // Answers the current caller (`reply` NX_HANDLE_NONE) or a saved one, whose handle it consumes.
 NX_MUST_CHECK NX_INLINE enum nx_status nx_endpoint_reply(nx_handle reply,
                                                          const struct nx_message *message)
