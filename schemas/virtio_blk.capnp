@@ -25,6 +25,9 @@ struct Request {
       # Sectors, 1 to maximumReadSectors.
       memoryOffset @3 :UInt64;
       # Where the first byte goes in the memory object, in bytes.
+      slot @8 :UInt16;
+      # 0: the memory object rides along. Else an attached one, whose slot is one less, of the session
+      # through whose own endpoint the request comes.
     }
     openQueue :group {
       # Opens a session. Handles: the page of the rings (readable, writable, all zero); a notification
@@ -58,7 +61,8 @@ struct Response {
       # Names the refusal when status is not NX_OK; else absent.
     }
     openQueue :group {
-      # Handle: the notification to signal when entries are there.
+      # Handles: the notification to signal when entries are there; the session's own endpoint, for
+      # reads into attached memory.
       doorbellBit @5 :UInt8;
       # Which of its bits.
     }

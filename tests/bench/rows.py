@@ -126,6 +126,7 @@ ROWS = [
     Row("spawn", "spawn a static 64 KiB ELF to main and reap it", 100_000, 34_170, "Linux vfork", "spawn"),
     Row("block-info", "info() on virtioblkd through Cap'n Proto", 900, subject="block-info"),
     Row("block-read", "4 KiB read at virtioblkd", 2500, 10_785, "Linux lean", "block-read"),
+    Row("block-read-handle", "the same, its memory object rides along", 3600, subject="block-read-handle"),
     Row("block-read-large", "128 KiB read at virtioblkd", 3500, 35_973, "Linux lean", "block-read-large"),
     Row("block-queue", "4 KiB read at virtioblkd, queued, 32 in flight", 700, 4748, "Linux lean", "block-queue",
         count=rounds(operations=READS_OF_LAP)),

@@ -111,6 +111,7 @@ bool subject_yield(void);
 bool subject_signal(void);
 bool subject_map(void);
 bool subject_block_read(void);
+bool subject_block_read_handle(void);
 bool subject_block_read_large(void);
 bool subject_block_queue(void);
 bool subject_unmap(void);

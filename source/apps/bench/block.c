@@ -17,8 +17,12 @@
 #define WARM_UP       8u
 
 static const uint8_t *expected; // the window
-static uint8_t *bytes;          // where reads go: as large
+static uint8_t *bytes;          // where queued reads go: as large
 static nx_handle memory;
+static uint8_t *large; // where single reads go: in one piece, as whoever wants to be fast has it
+static nx_handle large_memory;
+static struct nx_block_queue queue;
+static uint32_t large_slot;
 
 // Maps both buffers, once for the program, and fills the first.
 static bool window_prepare(void)
@@ -31,11 +35,16 @@ static bool window_prepare(void)
     BENCH_OK(nx_memory_new(WINDOW_BYTES, 0, &memory, &address));
     bytes = address;
     BENCH_OK(nx_memory_new(WINDOW_BYTES, 0, &expected_memory, &address));
+    const uint8_t *window = address;
     for (uint64_t offset = 0; offset < WINDOW_BYTES; offset += LARGE_BYTES) {
         BENCH_OK(nx_block_read(offset / NX_BLOCK_SECTOR_BYTES, LARGE_SECTORS, expected_memory,
                                offset, NULL));
     }
-    expected = address;
+    BENCH_OK(nx_memory_new(LARGE_BYTES, NX_MEMORY_CONTIGUOUS, &large_memory, &address));
+    large = address;
+    BENCH_OK(nx_block_queue_open(&queue, NX_HANDLE_NONE, 0));
+    BENCH_OK(nx_block_queue_attach(&queue, large_memory, &large_slot));
+    expected = window;
     return true;
 }
 
@@ -66,11 +75,33 @@ bool subject_block_read(void)
     BENCH_LAPS(
         {
             block = block_after(block);
-            failed |= nx_block_read(block * BLOCK_SECTORS, BLOCK_SECTORS, memory, 0, NULL);
+            failed |= nx_block_queue_read(&queue, block * BLOCK_SECTORS, BLOCK_SECTORS, large_slot,
+                                          0, NULL);
         },
         {
-            wrong |= (uint64_t)memcmp(bytes, expected + block * BLOCK_BYTES, BLOCK_BYTES);
-            memset(bytes, 0, BLOCK_BYTES);
+            wrong |= (uint64_t)memcmp(large, expected + block * BLOCK_BYTES, BLOCK_BYTES);
+            memset(large, 0, BLOCK_BYTES);
+        });
+    return (failed | wrong) == 0 || bench_fail(failed != 0 ? "a read failed" : "wrong content");
+}
+
+// The same where the memory object rides along with each request.
+bool subject_block_read_handle(void)
+{
+    uint32_t block = 0;
+    uint64_t failed = 0;
+    uint64_t wrong = 0;
+    if (!window_prepare()) {
+        return false;
+    }
+    BENCH_LAPS(
+        {
+            block = block_after(block);
+            failed |= nx_block_read(block * BLOCK_SECTORS, BLOCK_SECTORS, large_memory, 0, NULL);
+        },
+        {
+            wrong |= (uint64_t)memcmp(large, expected + block * BLOCK_BYTES, BLOCK_BYTES);
+            memset(large, 0, BLOCK_BYTES);
         });
     return (failed | wrong) == 0 || bench_fail(failed != 0 ? "a read failed" : "wrong content");
 }
@@ -105,11 +136,11 @@ bool subject_block_read_large(void)
     BENCH_LAPS(
         {
             lba ^= LARGE_SECTORS;
-            failed |= nx_block_read(lba, LARGE_SECTORS, memory, 0, NULL);
+            failed |= nx_block_queue_read(&queue, lba, LARGE_SECTORS, large_slot, 0, NULL);
         },
         {
-            wrong |= (uint64_t)memcmp(bytes, expected + lba * NX_BLOCK_SECTOR_BYTES, LARGE_BYTES);
-            memset(bytes, 0, LARGE_BYTES);
+            wrong |= (uint64_t)memcmp(large, expected + lba * NX_BLOCK_SECTOR_BYTES, LARGE_BYTES);
+            memset(large, 0, LARGE_BYTES);
         });
     if ((failed | wrong) != 0) {
         return bench_fail(failed != 0 ? "a read failed" : "wrong content");
@@ -125,7 +156,6 @@ struct buffer {
     uint32_t block;
 };
 
-static struct nx_block_queue queue;
 static struct buffer buffers[DEPTH];
 
 static enum nx_status buffer_fill(struct buffer *buffer, uint32_t slot, uint32_t block)
@@ -183,7 +213,6 @@ bool subject_block_queue(void)
     if (!window_prepare()) {
         return false;
     }
-    BENCH_OK(nx_block_queue_open(&queue, NX_HANDLE_NONE, 0));
     BENCH_OK(nx_block_queue_attach(&queue, memory, &slot));
     memset(bytes, 0, WINDOW_BYTES);
     BENCH_OK(nx_block_info(&before));
@@ -206,6 +235,6 @@ bool subject_block_queue(void)
         return bench_fail("a queued read failed");
     }
     bool right = buffers_check() && costs_check(&before, (DEPTH_LAPS + WARM_UP + 1) * DEPTH);
-    nx_block_queue_close(&queue);
+    BENCH_OK(nx_block_queue_detach(&queue, slot));
     return right;
 }

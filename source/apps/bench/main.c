@@ -35,6 +35,7 @@ static const struct subject subjects[] = {
     {"signal", subject_signal},
     {"map", subject_map},
     {"block-read", subject_block_read},
+    {"block-read-handle", subject_block_read_handle},
     {"block-read-large", subject_block_read_large},
     {"block-queue", subject_block_queue},
     {"unmap", subject_unmap},

@@ -5,7 +5,9 @@
 #include "block/block_ring.h"
 #include "nexus/block.h"
 #include "nexus/memory.h"
+#include "nexus/process.h"
 #include "nexus/registry.h"
+#include "nexus/thread.h"
 #include "selftest.h"
 
 #define BLOCK_BYTES     4096u
@@ -212,6 +214,93 @@ static enum test_outcome attach_is_checked(struct test_report *report, struct ar
     return outcome;
 }
 
+// ---- Reads at once ------------------------------------------------------------------------------
+
+#define READERS 4u
+
+// One of several threads that read every READERS-th block at once, each its own.
+struct reader {
+    struct arena *arena;
+    uint32_t number;
+    enum nx_status status;
+    struct nx_thread thread;
+};
+
+static void reader_run(void *context)
+{
+    struct reader *reader = context;
+    struct arena *arena = reader->arena;
+    for (uint32_t block = reader->number; block < NX_BLOCK_QUEUE_DEPTH; block += READERS) {
+        // By turns into the attached memory, and with the memory riding along.
+        enum nx_status status =
+            (block / READERS) % 2 == 0
+                ? nx_block_queue_read(&arena->queue, block * BLOCK_SECTORS, BLOCK_SECTORS,
+                                      arena->slot, block * BLOCK_BYTES, NULL)
+                : nx_block_read(block * BLOCK_SECTORS, BLOCK_SECTORS, arena->memory,
+                                block * BLOCK_BYTES, NULL);
+        if (status != NX_OK) {
+            reader->status = status;
+            return;
+        }
+    }
+}
+
+// One caller is kept while the device works; further ones come meanwhile.
+static enum test_outcome reads_at_once(struct test_report *report, struct arena *arena)
+{
+    const struct nx_thread_options options = {.class = -1};
+    struct reader readers[READERS];
+
+    memset(arena->bytes, 0xee, WINDOW_BYTES);
+    for (uint32_t i = 0; i < READERS; i++) {
+        readers[i] = (struct reader){.arena = arena, .number = i};
+        EXPECT_OK(report, nx_thread_spawn(&options, reader_run, &readers[i], &readers[i].thread));
+    }
+    for (uint32_t i = 0; i < READERS; i++) {
+        EXPECT_OK(report, nx_thread_join(&readers[i].thread));
+    }
+    for (uint32_t i = 0; i < READERS; i++) {
+        EXPECT(report, readers[i].status == NX_OK, "reader %u: %s", i,
+               nx_status_text(readers[i].status));
+    }
+    EXPECT(report, memcmp(arena->bytes, arena->expected, WINDOW_BYTES) == 0,
+           "reads at once brought other bytes");
+    return TEST_PASS;
+}
+
+static enum test_outcome refusals_at_once(struct test_report *report, struct arena *arena)
+{
+    char reason[NX_BLOCK_REASON_BYTES];
+    struct nx_block_queue other;
+    struct nx_block_facts facts;
+
+    for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
+        enum nx_status status =
+            nx_block_queue_read(&arena->queue, refusals[i].lba, refusals[i].count, arena->slot,
+                                refusals[i].offset, reason);
+        EXPECT(report, status == refusals[i].wanted && reason[0] != '\0', "refusal %u: %s (%s)",
+               (unsigned)i, nx_status_text(status), reason);
+    }
+    EXPECT_STATUS(report,
+                  nx_block_queue_read(&arena->queue, 0, 1, NX_BLOCK_QUEUE_MEMORIES, 0, NULL),
+                  NX_ERR_INVALID_ARGUMENT);
+    // Slots are a session's own, and who comes through no session's endpoint has none.
+    EXPECT_OK(report, nx_block_info(&facts));
+    EXPECT_OK(report, nx_block_queue_open(&other, NX_HANDLE_NONE, 0));
+    struct nx_block_queue forged = arena->queue;
+    forged.endpoint = other.endpoint;
+    enum nx_status of_other = nx_block_queue_read(&forged, 0, 1, arena->slot, 0, NULL);
+    forged.endpoint = nx_start_handle(NX_START_BLOCK);
+    enum nx_status of_nobody = nx_block_queue_read(&forged, 0, 1, arena->slot, 0, NULL);
+    nx_block_queue_close(&other);
+    EXPECT(report, of_other == NX_ERR_BAD_HANDLE, "through another session: %s",
+           nx_status_text(of_other));
+    EXPECT(report, of_nobody == NX_ERR_NOT_FOUND, "through no session: %s",
+           nx_status_text(of_nobody));
+    EXPECT(report, wait_until(sessions_are, &facts.sessions, PATIENCE), "a session does not end");
+    return TEST_PASS;
+}
+
 // ---- Sessions -----------------------------------------------------------------------------------
 
 // Their number is bounded; each ends with its client's endpoint.
@@ -288,6 +377,12 @@ static enum test_outcome restart_is_a_delay(struct test_report *report, struct a
     EXPECT(report, seen == FULL, "reads that came back: %#llx", (unsigned long long)seen);
     EXPECT(report, memcmp(arena->bytes, arena->expected, WINDOW_BYTES) == 0,
            "after a restart queued reads brought other bytes");
+    // A read at once finds an instance that does not know the session.
+    memset(arena->bytes, 0xee, BLOCK_BYTES);
+    EXPECT_OK(report, nx_registry_kill("block"));
+    EXPECT_OK(report, nx_block_queue_read(&arena->queue, 0, BLOCK_SECTORS, arena->slot, 0, NULL));
+    EXPECT(report, memcmp(arena->bytes, arena->expected, BLOCK_BYTES) == 0,
+           "after a restart a read at once brought other bytes");
     return TEST_PASS;
 }
 
@@ -302,6 +397,12 @@ static enum test_outcome queue_tests(struct test_report *report, struct arena *a
     }
     if (outcome == TEST_PASS) {
         outcome = attach_is_checked(report, arena);
+    }
+    if (outcome == TEST_PASS) {
+        outcome = reads_at_once(report, arena);
+    }
+    if (outcome == TEST_PASS) {
+        outcome = refusals_at_once(report, arena);
     }
     if (outcome == TEST_PASS) {
         outcome = nonsense_is_harmless(report, arena);

@@ -22,6 +22,12 @@
     {                                                                                              \
         .source = GRANT_SERVED, .id = NX_START_SERVICE                                             \
     }
+// Also gives its clients handles of its endpoint, each with a badge of its own.
+#define SERVED_WITH_BADGES                                                                         \
+    {                                                                                              \
+        .source = GRANT_SERVED, .id = NX_START_SERVICE,                                            \
+        .rights = NX_RIGHT_CALL | NX_RIGHT_TRANSFER | NX_RIGHT_DUPLICATE | NX_RIGHT_MANAGE         \
+    }
 #define WINDOW                                                                                     \
     {                                                                                              \
         .source = GRANT_WINDOW, .id = NX_START_DEVICE                                              \
@@ -72,7 +78,7 @@ static const struct program_row rows[PROGRAM_COUNT] = {
             .class = NX_CLASS_DRIVER,
             .least_pages = 256,
             .budget_pages = 512,
-            .grants = {REGISTRY, SERVED, WINDOW, INTERRUPT, LOG(NX_RIGHT_WRITE),
+            .grants = {REGISTRY, SERVED_WITH_BADGES, WINDOW, INTERRUPT, LOG(NX_RIGHT_WRITE),
                        MACHINE(NX_RIGHT_DMA)},
         },
     [PROGRAM_PACKAGEFSD] =
@@ -240,7 +246,7 @@ static enum nx_status grant_resolve(enum program_id id, const struct grant_row *
         return NX_OK;
     case GRANT_SERVED:
         grant->handle = endpoints[id];
-        grant->rights = NX_RIGHT_RECEIVE;
+        grant->rights = NX_RIGHT_RECEIVE | row->rights;
         return NX_OK;
     case GRANT_CLIENT:
         grant->rights = CLIENT_RIGHTS;

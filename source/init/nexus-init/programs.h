@@ -36,7 +36,7 @@ enum grant_source {
 struct grant_row {
     enum grant_source source;
     enum nx_start_id id;
-    uint32_t rights;         // GRANT_HANDLE
+    uint32_t rights;         // GRANT_HANDLE; GRANT_SERVED: besides RECEIVE
     enum program_id service; // GRANT_CLIENT
 };
 

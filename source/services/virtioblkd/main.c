@@ -161,7 +161,7 @@ static void failure_report(const struct virtioblkd *service, enum nx_status stat
 static enum nx_status answer_and_wait(struct virtioblkd *service, uint64_t deadline,
                                       struct nx_message *message)
 {
-    *message = serve_info_answer(service);
+    *message = serve_answer(service);
     if (deadline != NX_DEADLINE_NEVER) {
         nx_page()->deadline = deadline;
         message->info |= NX_INFO_DEADLINE;
@@ -169,18 +169,37 @@ static enum nx_status answer_and_wait(struct virtioblkd *service, uint64_t deadl
     return nx_endpoint_reply_receive(service->service, message);
 }
 
+// The held read's caller makes room for another one. Without room for a saved right it stays, and
+// the others wait until it is answered.
+static bool held_save(struct virtioblkd *service)
+{
+    if (nx_reply_save(&service->held->reply) != NX_OK) {
+        return false;
+    }
+    service->held = NULL;
+    return true;
+}
+
 static enum nx_status wait_for_work(struct virtioblkd *service, struct nx_message *message)
 {
     uint64_t deadline = reads_deadline(service);
+    bool room = service->free != NULL;
 
-    if (service->free != NULL) {
-        if (service->info_asked) {
-            return answer_and_wait(service, deadline, message);
+    if (room && service->answer != ANSWER_NONE) {
+        return answer_and_wait(service, deadline, message);
+    }
+    if (room && service->held != NULL) {
+        enum nx_status status = nx_endpoint_receive_keeping(service->service, deadline, message);
+        if (status != NX_ERR_BUSY) {
+            return status;
         }
+        room = held_save(service);
+    }
+    if (room) {
         return nx_endpoint_receive(service->service, deadline, message);
     }
-    if (service->info_asked) {
-        *message = serve_info_answer(service);
+    if (service->answer != ANSWER_NONE) {
+        *message = serve_answer(service);
         (void)!nx_endpoint_reply(NX_HANDLE_NONE, message); // refused only when the caller has gone
     }
     *message = (struct nx_message){.info = NX_INFO_NOTIFICATION};
@@ -192,8 +211,10 @@ static enum nx_status serve_bits(struct virtioblkd *service, uint64_t bits)
     uint32_t rung = (uint32_t)(bits >> BIT_DOORBELL_FIRST) & ((1u << SESSIONS_MAX) - 1);
 
     service->sessions_ending |= (bits & BIT_CLIENT_GONE) != 0;
-    service->sessions_ready |= rung;
-    service->counters.doorbells += (uint32_t)__builtin_popcount(rung);
+    if (rung != 0) {
+        service->sessions_ready |= rung;
+        service->counters.doorbells += (uint32_t)__builtin_popcount(rung);
+    }
     return (bits & BIT_INTERRUPT) != 0 ? reads_interrupt(service) : NX_OK;
 }
 
@@ -207,7 +228,7 @@ static enum nx_status service_run(struct virtioblkd *service)
         bool is_message = status == NX_OK && (message.info & NX_INFO_NOTIFICATION) == 0;
         if (is_message) {
             serve_message(service, &message);
-            if (service->info_asked) {
+            if (service->answer == ANSWER_INFO) {
                 continue; // nothing has changed
             }
         } else {

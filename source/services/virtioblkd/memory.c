@@ -23,6 +23,19 @@ enum nx_status memory_segments(nx_handle machine, nx_handle memory, uint64_t off
     return NX_OK;
 }
 
+struct virtio_blk_segment memory_piece(nx_handle machine, nx_handle memory)
+{
+    struct virtio_blk_segment piece = {0};
+    struct nx_memory_facts facts;
+    uint32_t count;
+    if (nx_memory_info(memory, &facts) != NX_OK || (facts.flags & NX_MEMORY_CONTIGUOUS) == 0 ||
+        facts.size > UINT32_MAX ||
+        memory_segments(machine, memory, 0, facts.size, &piece, 1, &count) != NX_OK) {
+        return (struct virtio_blk_segment){0};
+    }
+    return piece;
+}
+
 // ---- Attached memory ----------------------------------------------------------------------------
 
 // A page's name in its session's cache, never 0.
@@ -69,6 +82,12 @@ enum nx_status session_segments(struct session *session, uint32_t slot, uint64_t
 
     if (end > NX_MEMORY_SIZE_MAX) {
         return NX_ERR_OUT_OF_RANGE;
+    }
+    const struct virtio_blk_segment *whole = &session->pieces[slot];
+    if (end <= whole->length) {
+        segments[0] = (struct virtio_blk_segment){whole->bus_address + offset, (uint32_t)length};
+        *count = 1;
+        return NX_OK;
     }
     while (offset < end) {
         uint64_t in_page = offset % NX_PAGE_SIZE;

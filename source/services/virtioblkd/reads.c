@@ -64,30 +64,6 @@ static struct read *waiting_take(struct virtioblkd *service)
 
 // ---- Answering ----------------------------------------------------------------------------------
 
-static const char *reason_of(enum nx_status status)
-{
-    switch (status) {
-    case NX_OK:
-        return NULL;
-    case NX_ERR_INVALID_ARGUMENT:
-        return "not a multiple of the device's block size";
-    case NX_ERR_TOO_LARGE:
-        return "memory too scattered for the device";
-    case NX_ERR_OUT_OF_RANGE:
-        return "past the end of the disk";
-    case NX_ERR_IO:
-        return "the device could not read these sectors";
-    case NX_ERR_UNSUPPORTED:
-        return "the device does not know reads";
-    case NX_ERR_TIMED_OUT:
-        return "the device did not answer in time";
-    case NX_ERR_DEVICE:
-        return "the device does not answer and ignores resets";
-    default:
-        return nx_status_text(status);
-    }
-}
-
 // The memory is released and the caller told; the device no longer touches that memory. Apart, so
 // that what a queued read passes through stays short.
 static __attribute__((noinline)) void message_finish(struct virtioblkd *service, struct read *read,
@@ -95,8 +71,21 @@ static __attribute__((noinline)) void message_finish(struct virtioblkd *service,
 {
     uint32_t bytes =
         status == NX_OK ? read->request.sector_count * (uint32_t)VIRTIO_BLK_SECTOR_BYTES : 0;
-    nx_handle_drop(read->memory);
-    serve_read_answer(read->reply, status, bytes, reason_of(status));
+    if (read->lender != NULL) {
+        read->lender->in_flight--;
+        read->lender = NULL;
+        read->slot = SESSION_MEMORIES_MAX;
+    } else {
+        nx_handle_drop(read->memory);
+    }
+    if (read == service->held) {
+        service->held = NULL;
+        service->answer = ANSWER_READ;
+        service->answer_status = status;
+        service->answer_bytes = bytes;
+    } else {
+        serve_read_answer(read->reply, status, bytes);
+    }
     service->messages--;
     read->next = service->free;
     service->free = read;

@@ -15,6 +15,8 @@ struct read_arguments {
     uint64_t lba;
     uint32_t count;
     uint64_t offset;
+    uint32_t slot;  // 0: the memory rides along; else an attached one, whose slot is one less
+    uint64_t badge; // of the message
 };
 
 // ---- Answers ------------------------------------------------------------------------------------
@@ -27,7 +29,8 @@ static void answer_send(nx_handle reply, enum nx_status transport, size_t bytes)
 }
 
 // An empty page has room for each of these answers: building them fails only for want of room.
-void serve_read_answer(nx_handle reply, enum nx_status status, uint32_t bytes, const char *reason)
+static struct nx_message read_answer_build(enum nx_status status, uint32_t bytes,
+                                           const char *reason)
 {
     struct capnp_builder message;
     struct virtio_blk_response_builder response;
@@ -42,7 +45,49 @@ void serve_read_answer(nx_handle reply, enum nx_status status, uint32_t bytes, c
     if (built == NX_OK && reason != NULL) {
         built = virtio_blk_response_set_read_reason(&response, capnp_text_of(reason));
     }
-    answer_send(reply, built, built == NX_OK ? capnp_builder_bytes(&message) : 0);
+    return (struct nx_message){
+        .words = {built},
+        .info = NX_INFO(built == NX_OK ? capnp_builder_bytes(&message) : 0, 0),
+    };
+}
+
+// What a read came to, in words; NULL: it succeeded.
+static const char *reason_of(enum nx_status status)
+{
+    switch (status) {
+    case NX_OK:
+        return NULL;
+    case NX_ERR_INVALID_ARGUMENT:
+        return "not a multiple of the device's block size";
+    case NX_ERR_TOO_LARGE:
+        return "memory too scattered for the device";
+    case NX_ERR_OUT_OF_RANGE:
+        return "past the end of the disk";
+    case NX_ERR_IO:
+        return "the device could not read these sectors";
+    case NX_ERR_UNSUPPORTED:
+        return "the device does not know reads";
+    case NX_ERR_TIMED_OUT:
+        return "the device did not answer in time";
+    case NX_ERR_DEVICE:
+        return "the device does not answer and ignores resets";
+    default:
+        return nx_status_text(status);
+    }
+}
+
+void serve_read_answer(nx_handle reply, enum nx_status status, uint32_t bytes)
+{
+    struct nx_message message = read_answer_build(status, bytes, reason_of(status));
+    // The only failure is that the caller has gone.
+    (void)!nx_endpoint_reply(reply, &message);
+}
+
+// Refuses what the current caller asked for.
+static void read_refuse(enum nx_status status, const char *reason)
+{
+    struct nx_message message = read_answer_build(status, 0, reason);
+    (void)!nx_endpoint_reply(NX_HANDLE_NONE, &message);
 }
 
 static enum nx_status info_build(const struct virtioblkd *service, struct capnp_builder *message)
@@ -81,8 +126,7 @@ static enum nx_status info_build(const struct virtioblkd *service, struct capnp_
     virtio_blk_info_set_queued(&out, sessions_queued(service));
     virtio_blk_info_set_doorbells(&out, service->counters.doorbells);
     virtio_blk_info_set_notices(&out, service->counters.notices);
-    // No code here touches payload, so there is nothing to count.
-    virtio_blk_info_set_bytes_copied(&out, 0);
+    // bytesCopied stays 0: no code here touches payload, so there is nothing to count.
     return NX_OK;
 }
 
@@ -100,16 +144,27 @@ static void answer_status(enum nx_status status)
     answer_send(NX_HANDLE_NONE, built, built == NX_OK ? capnp_builder_bytes(&message) : 0);
 }
 
-struct nx_message serve_info_answer(struct virtioblkd *service)
+static struct nx_message info_answer_build(const struct virtioblkd *service)
 {
     struct capnp_builder message;
     enum nx_status status = info_build(service, &message);
 
-    service->info_asked = false;
     return (struct nx_message){
         .words = {status},
         .info = NX_INFO(status == NX_OK ? capnp_builder_bytes(&message) : 0, 0),
     };
+}
+
+struct nx_message serve_answer(struct virtioblkd *service)
+{
+    enum answer_kind kind = service->answer;
+
+    service->answer = ANSWER_NONE;
+    if (kind == ANSWER_INFO) {
+        return info_answer_build(service);
+    }
+    return read_answer_build(service->answer_status, service->answer_bytes,
+                             reason_of(service->answer_status));
 }
 
 // ---- Reads --------------------------------------------------------------------------------------
@@ -167,6 +222,49 @@ static const char *memory_reason(enum nx_status status)
     }
 }
 
+// Where the read goes, when it goes to a memory that is attached to the session it comes through.
+static enum nx_status read_lend(const struct virtioblkd *service, struct read *read,
+                                const struct read_arguments *arguments, const char **reason)
+{
+    struct session *session = session_of_badge(service, arguments->badge);
+    uint32_t slot = arguments->slot - 1;
+    if (session == NULL) {
+        *reason = "not through the endpoint of a session";
+        return NX_ERR_NOT_FOUND;
+    }
+    if (slot >= SESSION_MEMORIES_MAX || session->memories[slot] == NX_HANDLE_NONE) {
+        *reason = "no memory object is attached there";
+        return NX_ERR_BAD_HANDLE;
+    }
+    enum nx_status status = session_segments(
+        session, slot, arguments->offset, (uint64_t)arguments->count * VIRTIO_BLK_SECTOR_BYTES,
+        read->segments, VIRTIO_BLK_MAX_SEGMENTS, &read->request.segment_count);
+    if (status != NX_OK) {
+        *reason = memory_reason(status);
+        return status;
+    }
+    read->lender = session;
+    read->slot = (uint16_t)slot;
+    session->in_flight++;
+    return NX_OK;
+}
+
+static enum nx_status read_borrow(const struct virtioblkd *service, struct read *read,
+                                  const struct read_arguments *arguments, nx_handle memory,
+                                  const char **reason)
+{
+    enum nx_status status =
+        memory_segments(service->machine, memory, arguments->offset,
+                        (uint64_t)arguments->count * VIRTIO_BLK_SECTOR_BYTES, read->segments,
+                        VIRTIO_BLK_MAX_SEGMENTS, &read->request.segment_count);
+    if (status != NX_OK) {
+        *reason = memory_reason(status);
+        return status;
+    }
+    read->memory = memory;
+    return NX_OK;
+}
+
 // Fills the read's request; nothing has been taken over yet.
 static enum nx_status read_prepare(const struct virtioblkd *service, struct read *read,
                                    const struct read_arguments *arguments, nx_handle memory,
@@ -176,23 +274,13 @@ static enum nx_status read_prepare(const struct virtioblkd *service, struct read
     if (status != NX_OK) {
         return status;
     }
-    status = memory_segments(service->machine, memory, arguments->offset,
-                             (uint64_t)arguments->count * VIRTIO_BLK_SECTOR_BYTES, read->segments,
-                             VIRTIO_BLK_MAX_SEGMENTS, &read->request.segment_count);
-    if (status != NX_OK) {
-        *reason = memory_reason(status);
-        return status;
-    }
     read->request.first_sector = arguments->lba;
     read->request.sector_count = arguments->count;
-    status = nx_reply_save(&read->reply);
-    if (status != NX_OK) {
-        *reason = "no room for another caller";
-    }
-    return status;
+    return arguments->slot != 0 ? read_lend(service, read, arguments, reason)
+                                : read_borrow(service, read, arguments, memory, reason);
 }
 
-// Returns whether the read has taken the handle over.
+// Returns whether the read has taken over what rode along.
 static bool serve_read(struct virtioblkd *service, const struct read_arguments *arguments,
                        nx_handle memory)
 {
@@ -201,20 +289,20 @@ static bool serve_read(struct virtioblkd *service, const struct read_arguments *
 
     enum nx_status status = read_prepare(service, read, arguments, memory, &reason);
     if (status != NX_OK) {
-        serve_read_answer(NX_HANDLE_NONE, status, 0, reason);
+        read_refuse(status, reason);
         return false;
     }
     service->free = read->next;
     service->messages++;
-    read->memory = memory;
+    service->held = read;
     read_start(service, read);
     return true;
 }
 
 // ---- Sessions -----------------------------------------------------------------------------------
 
-// Answers with the member that `fill` selects and one handle, or with the status alone.
-static void answer_session(enum nx_status status, nx_handle handle,
+// Answers with the member that `fill` selects and some handles, or with the status alone.
+static void answer_session(enum nx_status status, const struct handles *handles,
                            void (*fill)(const struct virtio_blk_response_builder *, uint32_t),
                            uint32_t value)
 {
@@ -228,14 +316,13 @@ static void answer_session(enum nx_status status, nx_handle handle,
     status = virtio_blk_response_begin(&message, nx_page()->data, NX_MESSAGE_BYTES_MAX, &response);
     if (status == NX_OK) {
         fill(&response, value);
-        nx_page()->handles[0] = handle;
+        memcpy(nx_page()->handles, handles->list, sizeof(handles->list));
     }
     struct nx_message answer = {
         .words = {status},
-        .info =
-            status == NX_OK ? NX_INFO(capnp_builder_bytes(&message), handle != NX_HANDLE_NONE) : 0,
+        .info = status == NX_OK ? NX_INFO(capnp_builder_bytes(&message), handles->count) : 0,
     };
-    // The only failure is that the caller has gone or has no room for the handle; it may ask again.
+    // The only failure is that the caller has gone or has no room for a handle; it may ask again.
     if (nx_endpoint_reply(NX_HANDLE_NONE, &answer) != NX_OK) {
         answer_send(NX_HANDLE_NONE, NX_ERR_NO_MEMORY, 0);
     }
@@ -272,7 +359,11 @@ static void serve_open(struct virtioblkd *service, uint64_t notice_bits, struct 
     if (status == NX_OK) {
         handles->count = 0;
     }
-    answer_session(status, service->doorbell, open_queue_fill, number);
+    struct handles given = {0};
+    if (status == NX_OK) {
+        given = (struct handles){{service->doorbell, service->sessions[number]->endpoint}, 2};
+    }
+    answer_session(status, &given, open_queue_fill, number);
 }
 
 static void serve_attach(const struct virtioblkd *service, struct handles *handles)
@@ -287,7 +378,7 @@ static void serve_attach(const struct virtioblkd *service, struct handles *handl
     if (status == NX_OK) {
         handles->count = 1;
     }
-    answer_session(status, NX_HANDLE_NONE, attach_fill, slot);
+    answer_session(status, &(struct handles){0}, attach_fill, slot);
 }
 
 static void serve_detach(const struct virtioblkd *service, uint32_t slot,
@@ -333,7 +424,7 @@ static void serve_other(struct virtioblkd *service, const struct virtio_blk_requ
 {
     switch (virtio_blk_request_which(request)) {
     case VIRTIO_BLK_REQUEST_INFO:
-        service->info_asked = true;
+        service->answer = ANSWER_INFO;
         break;
     case VIRTIO_BLK_REQUEST_OPEN_QUEUE:
         serve_open(service, virtio_blk_request_open_queue_notice_bits(request), handles);
@@ -370,9 +461,12 @@ void serve_message(struct virtioblkd *service, const struct nx_message *message)
             .lba = read.lba,
             .count = read.count,
             .offset = read.memory_offset,
+            .slot = read.slot,
+            .badge = message->badge,
         };
-        if (serve_read(service, &arguments,
-                       handles.count == 1 ? handles.list[0] : NX_HANDLE_NONE)) {
+        bool handle_rides = handles.count == 1 && read.slot == 0;
+        if (serve_read(service, &arguments, handle_rides ? handles.list[0] : NX_HANDLE_NONE) &&
+            handle_rides) {
             handles.count = 0;
         }
     } else {

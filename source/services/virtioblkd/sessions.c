@@ -11,6 +11,7 @@
 // A session's memory objects stay held, and so their frames in use, until no read of it is in
 // flight: what the device may still write to belongs to nobody else. Where the device ignores even
 // resets, they are held for ever.
+#include "nexus/clock.h"
 #include "nexus/memory.h"
 #include "virtioblkd.h"
 
@@ -20,6 +21,13 @@
 // makes it run out.
 #define SESSION_OTHER_PAGES 12u
 #define PAGES_KEPT          16u
+
+// A session's badge: when it was opened, in nanoseconds, and its number. Clients' own badges are
+// nexus-init's, and small.
+#define BADGE_SESSION      (1ull << 63)
+#define BADGE_NUMBER_BITS  3u
+#define BADGE_NUMBER(word) ((uint32_t)(word) & (SESSIONS_MAX - 1))
+static_assert(SESSIONS_MAX == 1u << BADGE_NUMBER_BITS, "a badge has room for a session's number");
 
 static void client_watch(void *context)
 {
@@ -92,7 +100,7 @@ static enum nx_status session_allocate(struct session **session)
     return status;
 }
 
-// Maps the page and starts the watcher; on a failure nothing is left of either.
+// Maps the page, makes the endpoint's handle and starts the watcher; on a failure nothing is left.
 static enum nx_status session_begin(struct session *session)
 {
     const struct nx_thread_options options = {.stack_bytes = WATCHER_STACK_BYTES, .class = -1};
@@ -103,8 +111,13 @@ static enum nx_status session_begin(struct session *session)
         return status;
     }
     session->ring.ring = page;
-    status = nx_thread_spawn(&options, client_watch, session, &session->watcher);
+    status = nx_handle_duplicate(session->service->service, NX_RIGHT_CALL | NX_RIGHT_TRANSFER,
+                                 session->badge, &session->endpoint);
+    if (status == NX_OK) {
+        status = nx_thread_spawn(&options, client_watch, session, &session->watcher);
+    }
     if (status != NX_OK) {
+        nx_handle_drop(session->endpoint);
         nx_unmap(page);
     }
     return status;
@@ -138,6 +151,7 @@ enum nx_status session_open(struct virtioblkd *service, const struct session_req
     session->service = service;
     session->number = *number;
     session->mask = 1u << *number;
+    session->badge = BADGE_SESSION | nx_clock_now() << BADGE_NUMBER_BITS | *number;
     session->ring_address = ring_address;
     session->ring_memory = request->ring_memory;
     session->notification = request->notification;
@@ -168,6 +182,12 @@ enum nx_status session_find(const struct virtioblkd *service, nx_handle ring_mem
     return *session != NULL ? NX_OK : NX_ERR_NOT_FOUND;
 }
 
+struct session *session_of_badge(const struct virtioblkd *service, uint64_t badge)
+{
+    struct session *session = service->sessions[BADGE_NUMBER(badge)];
+    return session != NULL && session->badge == badge ? session : NULL;
+}
+
 // ---- Memory -------------------------------------------------------------------------------------
 
 enum nx_status session_attach(struct session *session, nx_handle memory, uint32_t *slot)
@@ -187,6 +207,7 @@ enum nx_status session_attach(struct session *session, nx_handle memory, uint32_
     for (uint32_t i = 0; i < SESSION_MEMORIES_MAX; i++) {
         if (session->memories[i] == NX_HANDLE_NONE) {
             session->memories[i] = memory;
+            session->pieces[i] = memory_piece(session->service->machine, memory);
             *slot = i;
             return NX_OK;
         }
@@ -204,9 +225,16 @@ enum nx_status session_detach(struct session *session, uint32_t slot)
             return NX_ERR_BUSY;
         }
     }
+    for (uint32_t i = 0; i < READS_MAX; i++) {
+        const struct read *read = &session->service->reads[i];
+        if (read->lender == session && read->slot == slot) {
+            return NX_ERR_BUSY;
+        }
+    }
     session_segments_forget(session, slot);
     nx_handle_drop(session->memories[slot]);
     session->memories[slot] = NX_HANDLE_NONE;
+    session->pieces[slot] = (struct virtio_blk_segment){0};
     return NX_OK;
 }
 
@@ -230,6 +258,7 @@ static void session_end(struct session *session)
         }
     }
     nx_handle_drop(session->notification);
+    nx_handle_drop(session->endpoint);
     nx_handle_drop(session->lifeline);
     nx_unmap(session->ring.ring);
     nx_handle_drop(session->ring_memory);

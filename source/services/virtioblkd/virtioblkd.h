@@ -13,9 +13,13 @@
 //         ^                     |
 //         +------ answered -----+
 //
-// A read that came as a message owns its caller's reply right and a handle to its caller's memory.
-// One that came through a ring names a memory object attached to its session, which stays
-// attached meanwhile.
+// A read that came as a message owns its caller's reply right, and a handle to its caller's memory
+// or the use of a memory that is attached to a session. That session is the one whose own endpoint
+// the message came through: a handle with a badge that openQueue gives and that is never given
+// again. The one accepted last is `held`: its caller stays the thread's current one, which costs
+// nothing, until another message comes (NX_RECEIVE_KEEP); then its right is saved. An answer to the
+// current caller is sent by the system call that waits for the next message. One that came through
+// a ring names a memory object attached to its session, which stays attached meanwhile.
 //
 // Back-pressure. With the table of messages' reads full no request is received: callers wait in the
 // endpoint, which costs nothing. Entries that do not fit stay in their ring. While reads wait for
@@ -50,9 +54,10 @@ struct read {
     struct virtio_blk_request request; // cookie: this struct
     struct virtio_blk_segment segments[VIRTIO_BLK_MAX_SEGMENTS];
     struct session *session; // NULL: it came as a message
-    nx_handle reply;         // message: the caller's, one-shot
-    nx_handle memory;        // message: the caller's
-    uint16_t slot;           // session: of the memory; SESSION_MEMORIES_MAX while in the free list
+    nx_handle reply;         // message: the caller's, one-shot; NX_HANDLE_NONE while it is held
+    nx_handle memory;        // message: the caller's, unless `lender` is there
+    struct session *lender;  // message: whose attached memory it goes to; NULL: none
+    uint16_t slot;           // of the attached memory; SESSION_MEMORIES_MAX: none
     uint16_t tag;            // session: the client's
     uint32_t attempts;       // submissions so far
     struct read *next;       // in a free list or the waiting list
@@ -67,6 +72,8 @@ struct session {
     nx_handle ring_memory;
     nx_handle notification; // the client's
     uint64_t notice_bits;
+    uint64_t badge;     // of messages through its own endpoint
+    nx_handle endpoint; // a handle of that kind
     nx_handle lifeline; // endpoint that the client receives on while it lives
     struct nx_thread watcher;
 
@@ -75,8 +82,10 @@ struct session {
     // The working thread only.
     struct block_ring_server ring;
     nx_handle memories[SESSION_MEMORIES_MAX]; // that reads may go to; NX_HANDLE_NONE: free
+    // Of those that lie in one piece: where, and how long; length 0: scattered.
+    struct virtio_blk_segment pieces[SESSION_MEMORIES_MAX];
     struct read *free;
-    uint32_t in_flight; // reads taken from the ring and not answered
+    uint32_t in_flight; // reads taken from the ring or with its memory, and not answered
     uint32_t waiting;   // of these, in the waiting list
     bool broken;        // its ring makes no sense: no more entries are taken
     // Where pages of its memories lie, which never changes while they are attached. A line of the
@@ -85,6 +94,8 @@ struct session {
     uint64_t frames[SESSION_FRAMES];
     struct read reads[BLOCK_RING_DEPTH];
 };
+
+enum answer_kind { ANSWER_NONE, ANSWER_INFO, ANSWER_READ };
 
 struct virtioblkd_counters {
     uint64_t queued;    // entries taken from rings of sessions that have ended
@@ -110,8 +121,11 @@ struct virtioblkd {
     struct read *waiting_first;
     struct read *waiting_last;
 
-    bool info_asked; // the current caller waits for serve_info_answer
-    uint64_t now;    // nanoseconds, when the thread last woke up: close enough for reads' deadlines
+    struct read *held;       // whose caller is the current one; NULL: none
+    enum answer_kind answer; // that the current caller waits for, due at the next wait
+    enum nx_status answer_status;
+    uint32_t answer_bytes;
+    uint64_t now; // nanoseconds, when the thread last woke up: close enough for reads' deadlines
 
     struct session *sessions[SESSIONS_MAX];
     uint32_t session_count;     // of these
@@ -134,7 +148,10 @@ NX_MUST_CHECK enum nx_status memory_segments(nx_handle machine, nx_handle memory
                                              uint64_t length, struct virtio_blk_segment *segments,
                                              uint32_t capacity, uint32_t *count);
 
-// The same for an attached memory, from the session's cache as far as it goes.
+// Where an attached memory lies, if in one piece: its length is 0 else, and when that fails.
+struct virtio_blk_segment memory_piece(nx_handle machine, nx_handle memory);
+
+// The same as memory_segments for an attached memory, from the session's cache as far as it goes.
 NX_MUST_CHECK enum nx_status session_segments(struct session *session, uint32_t slot,
                                               uint64_t offset, uint64_t length,
                                               struct virtio_blk_segment *segments,
@@ -200,6 +217,9 @@ NX_MUST_CHECK enum nx_status session_open(struct virtioblkd *service,
 NX_MUST_CHECK enum nx_status session_find(const struct virtioblkd *service, nx_handle ring_memory,
                                           struct session **session);
 
+// The session whose own endpoint gives messages this badge; NULL: none.
+struct session *session_of_badge(const struct virtioblkd *service, uint64_t badge);
+
 // Takes the handle over on NX_OK.
 //   NX_ERR_WRONG_TYPE, NX_ERR_ACCESS_DENIED  not memory, or not writable
 //   NX_ERR_BUSY                              SESSION_MEMORIES_MAX of them are attached
@@ -225,11 +245,10 @@ NX_MUST_CHECK enum nx_status probe(struct virtioblkd *service);
 // Answers one message that has been received, or accepts it as a read. The free list is not empty.
 void serve_message(struct virtioblkd *service, const struct nx_message *message);
 
-// The answer to a request for info (info_asked): built in the page, to be sent next.
-struct nx_message serve_info_answer(struct virtioblkd *service);
+// The answer that is due to the current caller: built in the page, to be sent next.
+struct nx_message serve_answer(struct virtioblkd *service);
 
-// Answers a read. `reply` NX_HANDLE_NONE: the current caller. `reason`, text for people, may be
-// NULL.
-void serve_read_answer(nx_handle reply, enum nx_status status, uint32_t bytes, const char *reason);
+// Answers a read through its saved right.
+void serve_read_answer(nx_handle reply, enum nx_status status, uint32_t bytes);
 
 #endif

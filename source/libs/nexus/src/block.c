@@ -97,8 +97,8 @@ static void block_reason_copy(const struct virtio_blk_response_reader *response,
     reason[length] = '\0';
 }
 
-static enum nx_status block_read_decode(const struct nx_message *reply, uint32_t count,
-                                        char *reason)
+NX_INLINE enum nx_status block_read_decode(const struct nx_message *reply, uint32_t count,
+                                           char *reason)
 {
     struct capnp_reader message;
     struct virtio_blk_response_reader response;
@@ -118,8 +118,8 @@ static enum nx_status block_read_decode(const struct nx_message *reply, uint32_t
     return complete ? NX_OK : NX_ERR_BAD_FORMAT;
 }
 
-static enum nx_status block_read_encode(uint64_t lba, uint32_t count, uint64_t offset,
-                                        size_t *bytes)
+NX_INLINE enum nx_status block_read_encode(uint64_t lba, uint32_t count, uint64_t offset,
+                                           uint16_t slot, size_t *bytes)
 {
     struct capnp_builder message;
     struct virtio_blk_request_builder request;
@@ -130,6 +130,7 @@ static enum nx_status block_read_encode(uint64_t lba, uint32_t count, uint64_t o
         virtio_blk_request_set_read_lba(&request, lba);
         virtio_blk_request_set_read_count(&request, count);
         virtio_blk_request_set_read_memory_offset(&request, offset);
+        virtio_blk_request_set_read_slot(&request, slot);
         *bytes = capnp_builder_bytes(&message);
     }
     return status;
@@ -150,11 +151,49 @@ enum nx_status nx_block_read(uint64_t lba, uint32_t count, nx_handle memory, uin
     struct nx_message reply;
     do {
         size_t bytes;
-        status = block_read_encode(lba, count, offset, &bytes);
+        status = block_read_encode(lba, count, offset, 0, &bytes);
         if (status != NX_OK) {
             return status;
         }
         status = nx_service_call(endpoint, bytes, memory, &reply, &retry);
     } while (nx_retry_again(&retry));
     return status != NX_OK ? status : block_read_decode(&reply, count, reason);
+}
+
+// One call, and further ones to a service that is being restarted.
+NX_INLINE enum nx_status queue_read(const struct nx_block_queue *queue, uint64_t lba,
+                                    uint32_t count, uint32_t slot, uint64_t offset, char *reason)
+{
+    struct nx_retry retry = {0};
+    struct nx_message reply;
+    enum nx_status status;
+    do {
+        size_t bytes;
+        status = block_read_encode(lba, count, offset, (uint16_t)(queue->service_slots[slot] + 1),
+                                   &bytes);
+        if (status != NX_OK) {
+            return status;
+        }
+        status = nx_service_call(queue->endpoint, bytes, NX_HANDLE_NONE, &reply, &retry);
+    } while (nx_retry_again(&retry));
+    return status != NX_OK ? status : block_read_decode(&reply, count, reason);
+}
+
+enum nx_status nx_block_queue_read(struct nx_block_queue *queue, uint64_t lba, uint32_t count,
+                                   uint32_t slot, uint64_t offset, char *reason)
+{
+    if (reason != NULL) {
+        reason[0] = '\0';
+    }
+    if (slot >= NX_BLOCK_QUEUE_MEMORIES || queue->memories[slot] == NX_HANDLE_NONE) {
+        return NX_ERR_INVALID_ARGUMENT;
+    }
+    enum nx_status status = queue_read(queue, lba, count, slot, offset, reason);
+    if (status == NX_ERR_NOT_FOUND) { // an instance that does not know the session
+        status = nx_block_queue_check(queue);
+        if (status == NX_OK) {
+            status = queue_read(queue, lba, count, slot, offset, reason);
+        }
+    }
+    return status;
 }

@@ -115,10 +115,11 @@ static enum nx_status session_open(struct nx_block_queue *queue)
     if (status != NX_OK) {
         return status;
     }
-    if (NX_INFO_HANDLES(answer.message.info) != 1) {
+    if (NX_INFO_HANDLES(answer.message.info) != 2) {
         return NX_ERR_BAD_FORMAT;
     }
     queue->doorbell = nx_page()->handles[0];
+    queue->endpoint = nx_page()->handles[1];
     uint32_t bit = virtio_blk_response_open_queue_doorbell_bit(&answer.response);
     queue->doorbell_bits = 1ull << (bit % 64);
     return NX_OK;
@@ -144,6 +145,7 @@ static void queue_release(struct nx_block_queue *queue)
 {
     nx_handle_drop(queue->lifeline); // virtioblkd lets go, too
     nx_handle_drop(queue->doorbell);
+    nx_handle_drop(queue->endpoint);
     if (queue->owns_notification) {
         nx_handle_drop(queue->notification);
     }
@@ -346,7 +348,9 @@ enum nx_status nx_block_queue_wait(struct nx_block_queue *queue, uint32_t wanted
 static enum nx_status session_reopen(struct nx_block_queue *queue)
 {
     nx_handle_drop(queue->doorbell);
+    nx_handle_drop(queue->endpoint);
     queue->doorbell = NX_HANDLE_NONE;
+    queue->endpoint = NX_HANDLE_NONE;
     memset(queue->ring, 0, sizeof(*queue->ring));
     queue->submit_index = 0;
     queue->published_index = 0;

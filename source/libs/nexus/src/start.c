@@ -18,21 +18,16 @@ extern char __tls_main[]; // user.ld
 
 _Thread_local struct nx_message_page *nx_thread_page;
 
-static struct nx_start_info start_info;
+struct nx_start_info nx_start_record;
 nx_handle nx_start_handles[NX_START_HANDLES_MAX];
 static char argument_text[ARGUMENT_BYTES_MAX + 1];
 static char *argument_pointers[ARGUMENTS_MAX + 1];
 
-const struct nx_start_info *nx_start(void)
-{
-    return &start_info;
-}
-
 nx_handle nx_start_handle_find(enum nx_start_id id)
 {
-    for (uint32_t i = 0; i < start_info.handle_count; i++) {
-        if (start_info.handles[i].id == (uint32_t)id) {
-            return start_info.handles[i].handle;
+    for (uint32_t i = 0; i < nx_start_record.handle_count; i++) {
+        if (nx_start_record.handles[i].id == (uint32_t)id) {
+            return nx_start_record.handles[i].handle;
         }
     }
     return NX_HANDLE_NONE;
@@ -41,8 +36,8 @@ nx_handle nx_start_handle_find(enum nx_start_id id)
 // The table is for the ids that this library knows. Of two handles with one id the first counts.
 static void handles_sort(void)
 {
-    for (uint32_t i = start_info.handle_count; i-- > 0;) {
-        const struct nx_start_handle *given = &start_info.handles[i];
+    for (uint32_t i = nx_start_record.handle_count; i-- > 0;) {
+        const struct nx_start_handle *given = &nx_start_record.handles[i];
         if (given->id < NX_START_HANDLES_MAX) {
             nx_start_handles[given->id] = given->handle;
         }
@@ -65,20 +60,20 @@ static int arguments_split(uint32_t count, uint32_t bytes)
 // The page is the creator's word: bounded before it is used, like any message.
 static int start_record_copy(const struct nx_message_page *page)
 {
-    memcpy(&start_info, page->start, sizeof(start_info));
-    if (start_info.magic != NX_START_MAGIC) {
-        memset(&start_info, 0, sizeof(start_info));
+    memcpy(&nx_start_record, page->start, sizeof(nx_start_record));
+    if (nx_start_record.magic != NX_START_MAGIC) {
+        memset(&nx_start_record, 0, sizeof(nx_start_record));
     }
-    if (start_info.handle_count > NX_START_HANDLES_MAX) {
-        start_info.handle_count = NX_START_HANDLES_MAX;
+    if (nx_start_record.handle_count > NX_START_HANDLES_MAX) {
+        nx_start_record.handle_count = NX_START_HANDLES_MAX;
     }
     handles_sort();
-    uint32_t bytes = start_info.argument_bytes;
+    uint32_t bytes = nx_start_record.argument_bytes;
     if (bytes > ARGUMENT_BYTES_MAX) {
         bytes = ARGUMENT_BYTES_MAX;
     }
-    memcpy(argument_text, page->start + sizeof(start_info), bytes);
-    return arguments_split(start_info.argument_count, bytes);
+    memcpy(argument_text, page->start + sizeof(nx_start_record), bytes);
+    return arguments_split(nx_start_record.argument_count, bytes);
 }
 
 void nx_program_start(struct nx_message_page *page)

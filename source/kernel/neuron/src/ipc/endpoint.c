@@ -137,12 +137,12 @@ static enum nx_status send_current(struct endpoint *endpoint, uint64_t deadline)
     return STATUS_SWITCHED;
 }
 
-// The deadline that an info word asks for. Read once: the page is ordinary memory of its process.
+// The deadline that an info word asks for, in nanoseconds. Read once: the page is ordinary memory
+// of its process.
 static uint64_t requested_deadline(const struct thread *current, uint64_t info)
 {
-    if ((info & NX_INFO_DEADLINE) == 0)
-        return ARCH_TIMER_NEVER;
-    return timer_ticks_from_nanoseconds(*(const volatile uint64_t *)&current->page->deadline);
+    return (info & NX_INFO_DEADLINE) != 0 ? *(const volatile uint64_t *)&current->page->deadline
+                                          : NX_DEADLINE_NEVER;
 }
 
 enum nx_status endpoint_call(struct endpoint *endpoint, uint64_t badge, uint64_t info,
@@ -151,7 +151,7 @@ enum nx_status endpoint_call(struct endpoint *endpoint, uint64_t badge, uint64_t
     struct thread *current = hart_self()->current;
     if (!transfer_info_is_valid(info))
         return NX_ERR_INVALID_ARGUMENT;
-    uint64_t deadline = requested_deadline(current, info);
+    uint64_t deadline = timer_deadline(requested_deadline(current, info));
     if (deadline <= arch_time())
         return NX_ERR_TIMED_OUT;
     if (deadline == ARCH_TIMER_NEVER)
@@ -234,12 +234,13 @@ static enum nx_status receive_or_wait(struct endpoint *endpoint, uint64_t deadli
     struct thread *caller = thread_queue_pop_front(&endpoint->callers);
     if (caller != NULL)
         return receive_queued(endpoint, caller);
-    if (deadline != ARCH_TIMER_NEVER) {
-        if (deadline <= arch_time()) {
+    uint64_t ticks = timer_deadline(deadline);
+    if (ticks != ARCH_TIMER_NEVER) {
+        if (ticks <= arch_time()) {
             lock_release(&endpoint->lock);
             return NX_ERR_TIMED_OUT;
         }
-        timer_start(current, deadline);
+        timer_start(current, ticks);
     }
     uint64_t wait = thread_begin_wait(current, THREAD_RECEIVING, &endpoint->object);
     thread_queue_push_back(receivers_of(endpoint, current), current);

@@ -12,9 +12,10 @@
 // for the one request that is under way.
 //
 // The endpoint's lock (rank OBJECT) guards the queues; callers are in theirs only while the others
-// are empty. A thread in a queue is owned by the endpoint; see sched/thread.h for how it leaves. Between leaving the
-// queue and AWAITING_REPLY a caller is carried by the receiver's hart; kill and timeout do not see
-// it then, so the carrier looks for both after publishing the new state (settle_caller).
+// are empty. A thread in a queue is owned by the endpoint; see sched/thread.h for how it leaves.
+// Between leaving the queue and AWAITING_REPLY a caller is carried by the receiver's hart; kill and
+// timeout do not see it then, so the carrier looks for both after publishing the new state
+// (settle_caller).
 #ifndef NEURON_ENDPOINT_H
 #define NEURON_ENDPOINT_H
 
@@ -40,7 +41,7 @@ NX_MUST_CHECK enum nx_status endpoint_create(struct process *process, struct end
 
 // The operations below act for the current thread and either complete with the returned status, or
 // give the hart to another thread and return STATUS_SWITCHED. `words` are a1..a6.
-// Errors are those of docs/abi.md.
+// Deadlines are in nanoseconds. Errors are those of docs/abi.md.
 NX_MUST_CHECK enum nx_status endpoint_call(struct endpoint *endpoint, uint64_t badge, uint64_t info,
                                            const uint64_t words[6]);
 NX_MUST_CHECK enum nx_status endpoint_receive(struct endpoint *endpoint, uint64_t deadline,

@@ -119,6 +119,9 @@ void interrupt_deliver_claimed(void)
             return;
         counter_add(&hart->interrupts, 1);
         deliver(source);
+        // A claim costs more than this look.
+        if ((arch_interrupts_pending() & ARCH_INTERRUPT_EXTERNAL) == 0)
+            return;
     }
 }
 

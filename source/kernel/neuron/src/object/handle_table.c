@@ -70,19 +70,15 @@ enum nx_status handle_lookup_any(const struct handle_table *table, uint64_t hand
     return NX_OK;
 }
 
-enum nx_status handle_lookup(const struct handle_table *table, uint64_t handle,
-                             enum nx_object_type type, uint32_t rights, struct handle_value *value)
+enum nx_status handle_lookup_refusal(const struct handle_table *table, uint64_t handle,
+                                     enum nx_object_type type, uint32_t rights)
 {
-    value->rights = rights;
-    value->type = type;
-    if (__builtin_expect(handle_lookup_fast(table, handle, type, rights, value), 1))
-        return NX_OK;
-    // Why not.
-    TRY(handle_lookup_any(table, handle, value));
-    if (value->type != type)
+    struct handle_value value;
+    TRY(handle_lookup_any(table, handle, &value));
+    if (value.type != type)
         return NX_ERR_WRONG_TYPE;
     // All there now: it changed between the two looks.
-    return (value->rights & rights) != rights ? NX_ERR_ACCESS_DENIED : NX_ERR_BAD_HANDLE;
+    return (value.rights & rights) != rights ? NX_ERR_ACCESS_DENIED : NX_ERR_BAD_HANDLE;
 }
 
 // Adds a chunk of slots that were never used. Caller holds the lock.

@@ -64,9 +64,14 @@ void handle_table_init(struct handle_table *table);
 NX_MUST_CHECK enum nx_status handle_lookup_any(const struct handle_table *table, uint64_t handle,
                                                struct handle_value *value);
 // On success value->rights are those asked for.
-NX_MUST_CHECK enum nx_status handle_lookup(const struct handle_table *table, uint64_t handle,
-                                           enum nx_object_type type, uint32_t rights,
-                                           struct handle_value *value);
+NX_MUST_CHECK static inline enum nx_status handle_lookup(const struct handle_table *table,
+                                                         uint64_t handle, enum nx_object_type type,
+                                                         uint32_t rights,
+                                                         struct handle_value *value);
+// Why handle_lookup_fast refuses.
+NX_MUST_CHECK enum nx_status handle_lookup_refusal(const struct handle_table *table,
+                                                   uint64_t handle, enum nx_object_type type,
+                                                   uint32_t rights);
 
 // The same without the reason of a refusal; value->rights and type are not set.
 static inline bool handle_lookup_fast(const struct handle_table *table, uint64_t handle,
@@ -88,6 +93,18 @@ static inline bool handle_lookup_fast(const struct handle_table *table, uint64_t
            (tag & (HANDLE_TAG_TYPE_MASK | (uint64_t)rights << HANDLE_TAG_RIGHTS_SHIFT)) ==
                ((uint64_t)type | (uint64_t)rights << HANDLE_TAG_RIGHTS_SHIFT) &&
            atomic_load_explicit(&slot->tag, memory_order_relaxed) == tag;
+}
+
+static inline enum nx_status handle_lookup(const struct handle_table *table, uint64_t handle,
+                                           enum nx_object_type type, uint32_t rights,
+                                           struct handle_value *value)
+{
+    value->rights = rights;
+    value->type = type;
+    if (__builtin_expect(handle_lookup_fast(table, handle, type, rights, value), 1))
+        return NX_OK;
+    *value = (struct handle_value){0};
+    return handle_lookup_refusal(table, handle, type, rights);
 }
 
 // Puts a value into a free slot of `process`'s table and takes a new reference on its object.

@@ -9,7 +9,9 @@
 #ifndef NEURON_TIMER_H
 #define NEURON_TIMER_H
 
+#include "arch/arch.h"
 #include "core/lock.h"
+#include "nexus/limits.h"
 
 struct hart;
 struct thread;
@@ -55,5 +57,11 @@ void timer_move_all(struct hart *source, struct hart *target);
 
 // Time-counter ticks for a duration, and for a deadline, in nanoseconds; rounds up, saturates.
 uint64_t timer_ticks_from_nanoseconds(uint64_t nanoseconds);
+// The same for a deadline of a system call; NX_DEADLINE_NEVER is ARCH_TIMER_NEVER.
+static inline uint64_t timer_deadline(uint64_t nanoseconds)
+{
+    return nanoseconds == NX_DEADLINE_NEVER ? ARCH_TIMER_NEVER
+                                            : timer_ticks_from_nanoseconds(nanoseconds);
+}
 
 #endif

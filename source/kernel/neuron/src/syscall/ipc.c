@@ -16,12 +16,6 @@
 #define NOTIFICATION_RIGHTS                                                                        \
     (NX_RIGHT_DUPLICATE | NX_RIGHT_TRANSFER | NX_RIGHT_SIGNAL | NX_RIGHT_WAIT)
 
-static uint64_t deadline_ticks(uint64_t nanoseconds)
-{
-    return nanoseconds == NX_DEADLINE_NEVER ? ARCH_TIMER_NEVER
-                                            : timer_ticks_from_nanoseconds(nanoseconds);
-}
-
 static enum nx_status find_endpoint(struct thread *current, uint64_t handle, uint32_t right,
                                     struct endpoint **endpoint, uint64_t *badge)
 {
@@ -63,7 +57,7 @@ enum nx_status sys_receive(struct thread *current, const uint64_t *arguments)
     if (status == NX_OK && (arguments[2] & ~NX_RECEIVE_KEEP) != 0)
         status = NX_ERR_INVALID_ARGUMENT;
     if (status == NX_OK)
-        status = endpoint_receive(endpoint, deadline_ticks(arguments[1]), arguments[2] != 0);
+        status = endpoint_receive(endpoint, arguments[1], arguments[2] != 0);
     return without_message(current, status);
 }
 
@@ -139,7 +133,7 @@ enum nx_status sys_notification_wait(struct thread *current, const uint64_t *arg
 {
     struct notification *notification;
     TRY(syscall_notification_or_none(current, arguments[0], NX_RIGHT_WAIT, &notification));
-    return notification_wait(notification, deadline_ticks(arguments[1]));
+    return notification_wait(notification, timer_deadline(arguments[1]));
 }
 
 enum nx_status sys_notification_bind(struct thread *current, const uint64_t *arguments)

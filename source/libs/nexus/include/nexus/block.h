@@ -97,6 +97,7 @@ struct nx_block_queue {
     bool owns_notification;
     nx_handle doorbell; // signalled by us
     uint64_t doorbell_bits;
+    nx_handle endpoint;        // of this session, for nx_block_queue_read
     uint32_t submit_index;     // entries written
     uint32_t published_index;  // of these, those that virtioblkd may see
     uint32_t completion_index; // answers taken
@@ -154,6 +155,13 @@ bool nx_block_queue_arm(struct nx_block_queue *queue, uint32_t wanted);
 //   others            virtioblkd is down: see nx_block_queue_check
 NX_MUST_CHECK enum nx_status nx_block_queue_wait(struct nx_block_queue *queue, uint32_t wanted,
                                                  uint64_t deadline);
+
+// Reads at once, past whatever is queued, and waits: as nx_block_read, but to an attached memory,
+// which need not travel. Any thread may call it, also while others use the queue, but not while it
+// is opened, checked, waited on or closed.
+NX_MUST_CHECK enum nx_status nx_block_queue_read(struct nx_block_queue *queue, uint64_t lba,
+                                                 uint32_t count, uint32_t slot, uint64_t offset,
+                                                 char *reason);
 
 // Asks virtioblkd whether it still knows the queue. If it was restarted, the session is opened
 // again and every read in flight sent once more: the caller notices nothing but time. On a failure

@@ -19,7 +19,11 @@ static inline struct nx_message_page *nx_page(void)
 }
 
 // The start record that the program's creator wrote; constant, lives as long as the program.
-const struct nx_start_info *nx_start(void);
+extern struct nx_start_info nx_start_record;
+static inline const struct nx_start_info *nx_start(void)
+{
+    return &nx_start_record;
+}
 
 // The handles of the start record by the ids that this library knows; NX_HANDLE_NONE where none was
 // given. Constant after the program's start.

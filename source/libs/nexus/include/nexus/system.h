@@ -163,9 +163,8 @@ NX_MUST_CHECK NX_INLINE enum nx_status nx_endpoint_receive(nx_handle endpoint, u
 
 // The same, but the current caller stays the one to answer. NX_ERR_BUSY: another one waits, who can
 // be received once the first is answered or saved.
-NX_MUST_CHECK NX_INLINE enum nx_status nx_endpoint_receive_keeping(nx_handle endpoint,
-                                                                   uint64_t deadline,
-                                                                   struct nx_message *message)
+NX_MUST_CHECK NX_INLINE enum nx_status
+nx_endpoint_receive_keeping(nx_handle endpoint, uint64_t deadline, struct nx_message *message)
 {
     struct nx_registers r = nx_ecall4(NX_SYS_RECEIVE, endpoint, deadline, NX_RECEIVE_KEEP, 0);
     *message =
