@@ -7,8 +7,8 @@
 #include "nexus/log.h"
 #include "nexus/memory.h"
 
-#define BUFFERS_BYTES (BENCH_SEQUENTIAL_DEPTH * BENCH_LARGE_BYTES)
-#define DEPTH_MAX     BENCH_RANDOM_DEPTH
+#define MEMORIES  BENCH_SEQUENTIAL_DEPTH // each of BENCH_LARGE_BYTES, in one piece
+#define DEPTH_MAX BENCH_RANDOM_DEPTH
 
 // One way of reading: `depth` reads of `bytes` in flight, the n-th from offset(n).
 struct stream {
@@ -20,9 +20,18 @@ struct stream {
     uint32_t wanted; // results that are worth waking up for
 };
 
+// A buffer, and what it is to hold.
 struct place {
-    uint32_t number; // of the buffer
+    uint32_t slot;      // of its memory
+    uint64_t in_memory; // its offset there
+    const uint8_t *bytes;
     uint64_t offset; // on the disk
+};
+
+struct memory {
+    nx_handle handle;
+    const uint8_t *bytes;
+    uint32_t slot;
 };
 
 static const struct stream sequential = {
@@ -31,7 +40,7 @@ static const struct stream sequential = {
     .bytes = BENCH_LARGE_BYTES,
     .depth = BENCH_SEQUENTIAL_DEPTH,
     .reads = BENCH_SEQUENTIAL_READS,
-    .wanted = 1,
+    .wanted = BENCH_SEQUENTIAL_DEPTH / 4,
 };
 static const struct stream scattered = {
     .name = "random-4k-depth-32",
@@ -44,15 +53,14 @@ static const struct stream scattered = {
 
 static struct nx_block_queue queue;
 static struct place places[DEPTH_MAX];
-static const uint8_t *buffers;
-static uint32_t slot;
+static struct memory memories[MEMORIES];
 
 static enum nx_status place_fill(const struct stream *stream, struct place *place, uint32_t number)
 {
     place->offset = stream->offset(number);
     return nx_block_queue_add(&queue, place->offset / NX_BLOCK_SECTOR_BYTES,
-                              (uint32_t)(stream->bytes / NX_BLOCK_SECTOR_BYTES), slot,
-                              place->number * stream->bytes, place);
+                              (uint32_t)(stream->bytes / NX_BLOCK_SECTOR_BYTES), place->slot,
+                              place->in_memory, place);
 }
 
 static bool stream_read(const struct stream *stream)
@@ -61,7 +69,9 @@ static bool stream_read(const struct stream *stream)
     uint32_t sent = 0;
     uint32_t done = 0;
     for (; sent < stream->depth; sent++) {
-        places[sent].number = sent;
+        const struct memory *memory = &memories[sent % MEMORIES];
+        uint64_t in_memory = sent / MEMORIES * stream->bytes;
+        places[sent] = (struct place){memory->slot, in_memory, memory->bytes + in_memory, 0};
         BENCH_OK(place_fill(stream, &places[sent], sent));
     }
     while (done < stream->reads) {
@@ -69,8 +79,7 @@ static bool stream_read(const struct stream *stream)
         while (nx_block_queue_take(&queue, &result)) {
             struct place *place = result.cookie;
             BENCH_OK(result.status);
-            if (!bench_content_is(buffers + place->number * stream->bytes, place->offset,
-                                  stream->bytes)) {
+            if (!bench_content_is(place->bytes, place->offset, stream->bytes)) {
                 return bench_fail("%s: wrong content", stream->name);
             }
             done++;
@@ -103,18 +112,19 @@ static bool stream_rounds(const struct stream *stream)
 bool subject_block_throughput(void)
 {
     struct nx_block_facts facts;
-    nx_handle memory;
-    void *address;
     BENCH_OK(nx_block_info(&facts));
     if (facts.sectors * facts.sector_size < BENCH_DISK_END) {
         return bench_fail("not the disk that tests/bench/throughput.py makes");
     }
-    BENCH_OK(nx_memory_new(BUFFERS_BYTES, 0, &memory, &address));
-    buffers = address;
     BENCH_OK(nx_block_queue_open(&queue, NX_HANDLE_NONE, 0));
-    BENCH_OK(nx_block_queue_attach(&queue, memory, &slot));
+    for (uint32_t i = 0; i < MEMORIES; i++) {
+        struct memory *memory = &memories[i];
+        void *address;
+        BENCH_OK(nx_memory_new(BENCH_LARGE_BYTES, NX_MEMORY_CONTIGUOUS, &memory->handle, &address));
+        memory->bytes = address;
+        BENCH_OK(nx_block_queue_attach(&queue, memory->handle, &memory->slot));
+    }
     bool good = stream_rounds(&sequential) && stream_rounds(&scattered);
     nx_block_queue_close(&queue);
-    nx_handle_drop(memory);
     return good;
 }
