@@ -5,6 +5,7 @@
     ./nexus bench                  the whole table; build/bench.json and build/bench.svg
     ./nexus bench ROW...           only these rows (--list names them)
     ./nexus bench --vs-linux       also boot Debian's Linux and count the same operations in it
+    ./nexus bench --vs-linux --lean    a lean Linux in its place, built once from Debian's source
     ./nexus bench --profile ROW    where the instructions of one operation go, by function
     ./nexus bench --record         count the key operations and make that the record of ./nexus test
     ./nexus bench --blocks ROW     the same by block of code, with its source lines
@@ -173,8 +174,8 @@ def find_rows(names: list[str]) -> list[Row]:
     return [BY_NAME[name] for name in names] if names else ROWS
 
 
-def bench(rows: list[Row], vs_linux: bool) -> int:
-    linux = Comparison.prepare() if vs_linux else None
+def bench(rows: list[Row], vs_linux: bool, is_lean: bool) -> int:
+    linux = Comparison.prepare(is_lean) if vs_linux else None
     results = measure(rows)
     if linux:
         linux.measure()
@@ -204,6 +205,7 @@ def main() -> int:
     parser.add_argument("--profile", action="store_true", help="account of one row by function")
     parser.add_argument("--blocks", action="store_true", help="account of one row by block of code")
     parser.add_argument("--vs-linux", action="store_true", help="count the same in Debian's Linux, live")
+    parser.add_argument("--lean", action="store_true", help="with --vs-linux: a lean Linux, built from source")
     parser.add_argument("--record", action="store_true", help="write tests/bench/record.json")
     parser.add_argument("rows", nargs="*", metavar="ROW")
     arguments = parser.parse_args()
@@ -218,7 +220,9 @@ def main() -> int:
             return show_profile(rows[0], arguments.blocks)
         if arguments.record:
             return write_record()
-        return bench(rows, arguments.vs_linux)
+        if arguments.lean and not arguments.vs_linux:
+            raise BenchError("--lean says which Linux --vs-linux is about")
+        return bench(rows, arguments.vs_linux, arguments.lean)
     except BenchError as error:
         print(f"bench: {error}", file=sys.stderr)
         return BROKEN

@@ -43,7 +43,7 @@ def compile_programs(tree: Path) -> None:
     call([COMPILER, *FLAGS, *CHILD_FLAGS, *INCLUDES, *child], "Linux benchmark")
 
 
-def make_initramfs(kernel: Kernel) -> Path:
+def make_initramfs(kernel: Kernel, with_modules: bool) -> Path:
     tree = WORK / "initramfs"
     shutil.rmtree(tree, ignore_errors=True)
     for name in DIRECTORIES:
@@ -53,7 +53,7 @@ def make_initramfs(kernel: Kernel) -> Path:
     if busybox is None:
         raise BenchError("the busybox package holds no busybox")
     shutil.copy2(busybox, tree / "bin/busybox")
-    modules = kernel.module_files()
+    modules = kernel.module_files() if with_modules else []
     for name, content in modules:
         (tree / "modules.d" / name).write_bytes(content)
     (tree / "modules").write_text("".join(f"{name}\n" for name, _ in modules))

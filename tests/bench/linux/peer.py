@@ -16,7 +16,7 @@ from machine import BenchError, progress
 from meter import EVERYTHING, KERNEL, START_COST, USER
 from qemu_boot import Boot
 
-from linux import guest, packages
+from linux import guest, lean, packages
 
 EMPTY = "empty"
 FIRST_USER = "first-user"
@@ -81,11 +81,16 @@ class Peer:
     disk: Path
 
     @staticmethod
-    def prepare() -> "Peer":
-        kernel = packages.fetch(progress)
-        progress(f"linux: building the benchmark for {kernel.label}")
+    def prepare(is_lean: bool) -> "Peer":
+        kernel = packages.fetch(progress)  # busybox comes from there in any case
+        label, image = kernel.label, kernel.image()
         notes = [f"Debian {reason}" for reason in kernel.passed_over]
-        return Peer(kernel.label, notes, kernel.image(), guest.make_initramfs(kernel), guest.make_disk())
+        if is_lean:
+            image, version = lean.build(progress)
+            label, notes = f"Linux {version} (lean, tests/bench/linux/lean.config)", []
+        progress(f"linux: building the benchmark for {label}")
+        archive = guest.make_initramfs(kernel, with_modules=not is_lean)
+        return Peer(label, notes, image, archive, guest.make_disk())
 
     def boot(self, about: str, subjects: list[str], settle: int, options: dict[str, str]) -> str:
         machine_options = {
@@ -175,9 +180,9 @@ class Comparison:
         self.no_rates = ""  # why there are none
 
     @staticmethod
-    def prepare() -> "Comparison":
+    def prepare(is_lean: bool) -> "Comparison":
         """All that can fail for want of a network or a compiler, before anything is measured."""
-        return Comparison(Peer.prepare())
+        return Comparison(Peer.prepare(is_lean))
 
     def measure(self) -> None:
         self.figures = self.peer.counts()
