@@ -2,25 +2,29 @@
 # SPDX-License-Identifier: Apache-2.0
 # Install what a task needs and lacks: scripts/setup.sh [build] [test] [dev] [bench-linux]   (default: build)
 #
-# build: compile and boot. test: also run every test. dev: also debug, fuzz, format and lint.
+# build: compile and boot; also libsodium's source, which packagefsd is built with. test: also run every
+# test. dev: also debug, fuzz, format and lint.
 # bench-linux: also compile programs for Linux, which ./nexus bench --vs-linux compares with.
 # On Debian it compares package names with dpkg's list, says what it installs and installs it with
 # apt-get (through sudo when not root). Elsewhere it looks for the tools themselves and names those
 # that are missing. When nothing is missing it is silent and takes a few milliseconds.
 set -eu
 
+root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
+libsodium=$root/build/debian-source/libsodium/src/libsodium
+
 build_packages='meson ninja-build pkgconf gcc g++ libc6-dev python3
     gcc-riscv64-unknown-elf binutils-riscv64-unknown-elf picolibc-riscv64-unknown-elf
     qemu-system-misc qemu-system-data opensbi device-tree-compiler
-    capnproto libcapnp-dev libcmocka-dev libfdt-dev erofs-utils cpio'
-test_packages='python3-pexpect'
-bench_linux_packages='gcc-riscv64-linux-gnu libc6-dev-riscv64-cross debian-archive-keyring
-    make flex bison bc xz-utils'
+    capnproto libcapnp-dev libcmocka-dev libfdt-dev erofs-utils minisign cpio
+    dpkg-dev debian-archive-keyring'
+test_packages='python3-pexpect cryptsetup-bin'
+bench_linux_packages='gcc-riscv64-linux-gnu libc6-dev-riscv64-cross make flex bison bc xz-utils'
 dev_packages='gdb-multiarch clang clang-format clang-tidy libclang-rt-dev shellcheck spin'
 
 build_tools='meson ninja pkg-config gcc g++ python3 riscv64-unknown-elf-gcc riscv64-unknown-elf-ld
-    qemu-system-riscv64 dtc fdtput capnp mkfs.erofs cpio'
-test_tools=
+    qemu-system-riscv64 dtc fdtput capnp mkfs.erofs minisign cpio'
+test_tools='veritysetup'
 bench_linux_tools='riscv64-linux-gnu-gcc dpkg-deb apt-get make flex bison bc'
 dev_tools='gdb-multiarch clang clang-format clang-tidy shellcheck spin'
 
@@ -99,4 +103,10 @@ if command -v dpkg-query >/dev/null && command -v apt-get >/dev/null; then
     [ -z "$missing" ] || install_packages "$missing"
 else
     check_tools "$tools"
+fi
+
+if [ ! -d "$libsodium" ]; then
+    python=/usr/bin/python3
+    [ -x "$python" ] || python=python3
+    "$python" "$root/scripts/fetch-libsodium.py"
 fi

@@ -4,12 +4,12 @@
 
 Layout of the image, in 4 KiB blocks:
 
-    [ EROFS file system          ]  the superblock's `blocks` field says how long it is
-    [ dm-verity hash tree        ]  appended by a later stage
-    [ signed footer, last 4 KiB  ]  appended by a later stage
+    [ EROFS file system          ]
+    [ dm-verity hash tree        ]  with --sign or --sign-with (hash_tree.py)
+    [ signed footer, one block   ]  the same (footer.py)
 
-The image depends on nothing but the names, link targets, contents and executable places of what
-goes in: not on the machine, user, umask, clock, directory order, inode numbers or file system. The
+The image depends on nothing but the key, the version number, and the names, link targets, contents and
+executable places of what goes in: not on the machine, user, umask, clock, directory order, inode numbers or file system. The
 tree is staged into a fresh directory (no hard links, no extended attributes, modes fixed here, names
 created in sorted order), and mkfs.erofs runs with a fixed time, UUID and owner. The bytes do depend
 on the version of mkfs.erofs; Debian 12 has 1.5.
@@ -28,7 +28,9 @@ import sys
 import tempfile
 from pathlib import Path, PurePosixPath
 
-BLOCK_SIZE = 4096
+from footer import SignError, footer_make
+from hash_tree import BLOCK_SIZE, tree_make
+
 TIMESTAMP = 1704067200  # 2024-01-01T00:00:00Z
 UUID = "6e657875-7300-4b70-8067-667372763131"
 
@@ -189,8 +191,19 @@ def build(arguments: argparse.Namespace) -> None:
         stage.mkdir()
         contents.stage(stage)
         mkfs(arguments.mkfs, stage, image)
-        publish(image.read_bytes(), output)
+        publish(sealed(image.read_bytes(), arguments), output)
         publish(contents.sums(stage).encode(), Path(f"{output}.sums"))
+
+
+def sealed(data: bytes, arguments: argparse.Namespace) -> bytes:
+    """The file system with its tree and footer, if it is to be signed."""
+    secret: Path | None = arguments.sign
+    if arguments.sign_with is not None:
+        secret = Path(arguments.sign_with.read_text().strip())
+    if secret is None:
+        return data
+    tree, root = tree_make(data)
+    return data + tree + footer_make(arguments.image_version, len(data), len(tree), root, secret)
 
 
 def publish(content: bytes, target: Path) -> None:
@@ -218,6 +231,14 @@ def arguments_parse() -> argparse.Namespace:
         help="only TREE/fixtures, without the generated large file: the image that is small "
         "enough for the boot archive",
     )
+    key = parser.add_mutually_exclusive_group()
+    key.add_argument("--sign", type=Path, metavar="KEY", help="sign with this minisign secret key")
+    key.add_argument(
+        "--sign-with", type=Path, metavar="FILE", help="sign with the key whose path is in FILE"
+    )
+    parser.add_argument(
+        "--image-version", type=int, default=0, help="what roll-back is judged by; default 0"
+    )
     parser.add_argument("--mkfs", default="mkfs.erofs", help="mkfs.erofs to run")
     return parser.parse_args()
 
@@ -227,7 +248,7 @@ def main() -> int:
     os.environ["PATH"] = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/sbin"])
     try:
         build(arguments_parse())
-    except (BuildError, OSError) as error:
+    except (BuildError, SignError, OSError) as error:
         print(f"mk-pkgfs-img: {error}", file=sys.stderr)
         return 1
     return 0

@@ -1,17 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Debian's riscv64 kernel and busybox: found, verified and downloaded by apt, unpacked, not installed.
 
-apt works in a directory of its own under build/, with the machine's own mirror, proxy and settings but
-for what concerns installed packages. Trust is apt's alone: a release file signed by Debian's archive
-key, an index that has the hash that it names, packages that have the hash that the index names. A suite
-whose index does not pass is not used, and the message says so; nothing is ever taken unverified.
+apt works in a directory of its own under build/ (scripts/private_apt.py), and all trust is apt's. A suite
+that it refuses is not used, and the message says so.
 """
 
 import hashlib
 import json
 import lzma
-import os
-import re
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -19,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from machine import BenchError
+from private_apt import Apt, AptError
 from qemu_boot import BUILD
 
 WORK = BUILD / "linux"
@@ -27,21 +24,10 @@ ARCHITECTURE = "riscv64"
 SUITES = ("trixie", "forky", "sid")
 KERNEL_PACKAGE = f"linux-image-{ARCHITECTURE}"
 BUSYBOX_PACKAGE = "busybox-static"
-KEYRINGS = tuple(
-    Path("/usr/share/keyrings/debian-archive-keyring" + suffix) for suffix in (".gpg", ".pgp")
-)
-APT_TIMEOUT_SECONDS = 900
 # In the order in which they may need each other; those built into the kernel are no files.
 MODULES = ("virtio", "virtio_ring", "virtio_mmio", "virtio_blk", "erofs")
 
 Say = Callable[[str], None]
-
-
-@dataclass
-class Package:
-    name: str
-    version: str
-    depends: str
 
 
 @dataclass
@@ -79,129 +65,6 @@ class Kernel:
         return files
 
 
-# ---- The machine's own settings ------------------------------------------------------------------
-
-
-def read_os_release() -> dict[str, str]:
-    text = Path("/etc/os-release").read_text()
-    return dict(re.findall(r'^(\w+)="?(.*?)"?$', text, re.MULTILINE))
-
-
-def own_mirror() -> str:
-    """The address from which this Debian gets its own release."""
-    listing = subprocess.run(
-        ["apt-get", "indextargets", "--format", "$(CREATED_BY) $(COMPONENT) $(RELEASE) $(REPO_URI)"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    system = read_os_release()
-    names = {system.get("VERSION_CODENAME"), "stable", "oldstable", "testing", "unstable", *SUITES}
-    for line in listing.stdout.splitlines():
-        fields = line.split()
-        if len(fields) == 4 and fields[:2] == ["Packages", "main"] and fields[2] in names:
-            return fields[3]
-    raise BenchError("apt's own sources name no Debian mirror, so Linux packages cannot be found")
-
-
-def keyring() -> Path:
-    found = [path for path in KEYRINGS if path.is_file()]
-    if not found:
-        raise BenchError("Debian's archive keys are missing: install debian-archive-keyring")
-    return found[0]
-
-
-# ---- A private apt -------------------------------------------------------------------------------
-
-
-class Apt:
-    """apt for one suite, with its state under `place`."""
-
-    def __init__(self, place: Path, suite: str) -> None:
-        self.place = place
-        for name in ("lists/partial", "cache/archives/partial", "none"):
-            (place / name).mkdir(parents=True, exist_ok=True)
-        (place / "status").touch()
-        sources = place / "sources.list"
-        sources.write_text(f"deb [arch={ARCHITECTURE} signed-by={keyring()}] {own_mirror()} {suite} main\n")
-        settings = {
-            "APT::Architecture": ARCHITECTURE,
-            "APT::Architectures": ARCHITECTURE,
-            "APT::Get::AllowUnauthenticated": "false",
-            "Acquire::AllowInsecureRepositories": "false",
-            "Acquire::AllowWeakRepositories": "false",
-            "Acquire::Languages": "none",
-            "Acquire::Retries": "2",
-            "Dir::State": str(place),
-            "Dir::State::status": str(place / "status"),
-            "Dir::Cache": str(place / "cache"),
-            "Dir::Etc::sourcelist": str(sources),
-            "Dir::Etc::sourceparts": str(place / "none"),
-            "Dir::Etc::preferences": str(place / "none" / "preferences"),
-            "Dir::Etc::preferencesparts": str(place / "none"),
-        }
-        if os.geteuid() == 0:
-            # apt's own user need not be able to reach a checkout.
-            settings["APT::Sandbox::User"] = "root"
-        lines = [f'{name} "{value}";' for name, value in settings.items()]
-        # What the machine does after its own updates is not for this one.
-        lines += ["#clear APT::Update::Post-Invoke;", "#clear APT::Update::Post-Invoke-Success;"]
-        self.settings = place / "apt.conf"
-        self.settings.write_text("\n".join(lines) + "\n")
-
-    def run(self, *words: str, cwd: Path | None = None) -> str:
-        command = [words[0], "-c", str(self.settings), *words[1:]]
-        try:
-            done = subprocess.run(
-                command,
-                cwd=cwd or self.place,
-                capture_output=True,
-                text=True,
-                stdin=subprocess.DEVNULL,
-                timeout=APT_TIMEOUT_SECONDS,
-                check=False,
-                env=os.environ | {"LC_ALL": "C"},
-            )
-        except subprocess.TimeoutExpired as error:
-            raise BenchError(f"{' '.join(words)}: not done after {APT_TIMEOUT_SECONDS} s") from error
-        if done.returncode != 0:
-            raise BenchError(first_complaint(done.stderr) or f"{' '.join(words)} failed")
-        return done.stdout
-
-    def update(self) -> None:
-        self.run("apt-get", "update", "-qq", "--error-on=any")
-
-    def package(self, name: str) -> Package:
-        text = self.run("apt-cache", "show", "--no-all-versions", name)
-        fields = dict(re.findall(r"^([\w-]+): (.*)$", text, re.MULTILINE))
-        if not {"Package", "Version"} <= set(fields):
-            raise BenchError(f"no package {name} for {ARCHITECTURE}")
-        return Package(fields["Package"], fields["Version"], fields.get("Depends", ""))
-
-    def of_one_build(self, name: str) -> list[Package]:
-        """The package, and all that it asks for in exactly its own version."""
-        found: dict[str, Package] = {}
-        waiting = [name]
-        while waiting:
-            package = self.package(waiting.pop())
-            if package.name in found:
-                continue
-            found[package.name] = package
-            exact = re.findall(r"([a-z0-9][a-z0-9+.-]*) \(= ([^)]+)\)", package.depends)
-            waiting += [other for other, version in exact if version == package.version]
-        return list(found.values())
-
-    def download(self, names: list[str], place: Path) -> list[Path]:
-        self.run("apt-get", "download", "-qq", *names, cwd=place)
-        return sorted(place.glob("*.deb"))
-
-
-def first_complaint(text: str) -> str:
-    """apt's first error in one line."""
-    errors = [line[3:].strip() for line in text.splitlines() if line.startswith("E: ")]
-    return re.sub(r"\s+", " ", errors[0]) if errors else ""
-
-
 # ---- Fetching ------------------------------------------------------------------------------------
 
 
@@ -216,7 +79,7 @@ def fetch_suite(suite: str, passed_over: list[str], say: Say) -> Kernel:
     for stale in (debs, root):
         shutil.rmtree(stale, ignore_errors=True)
         stale.mkdir(parents=True)
-    apt = Apt(place / "apt", suite)
+    apt = Apt(place / "apt", suite, ARCHITECTURE)
     say(f"linux: reading {suite}'s {ARCHITECTURE} package index")
     apt.update()
     kernel = apt.of_one_build(KERNEL_PACKAGE)
@@ -259,7 +122,7 @@ def fetch(say: Say) -> Kernel:
     for suite in SUITES:
         try:
             return fetch_suite(suite, passed_over, say)
-        except BenchError as error:
+        except (BenchError, AptError) as error:
             passed_over.append(f"{suite}: {error}")
             say(f"linux: {suite} cannot be used: {error}")
     reasons = "".join(f"\n  {reason}" for reason in passed_over)
