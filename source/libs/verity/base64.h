@@ -9,8 +9,8 @@
 
 #define BASE64_CHARACTERS(bytes) (((bytes) + 2) / 3 * 4)
 
-// Decodes BASE64_CHARACTERS(length) characters into `length` bytes. False: a character that does not
-// belong there, or bits that are not zero where none are meant.
+// Decodes BASE64_CHARACTERS(length) characters into `length` bytes. False: a character that does
+// not belong there, or bits that are not zero where none are meant.
 bool base64_decode(const char *text, uint8_t *bytes, size_t length);
 
 #endif

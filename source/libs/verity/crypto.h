@@ -10,12 +10,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define HASH_BYTES              64u
-#define HASH_INPUT_BLOCK_BYTES  128u // what the function takes at a time
-#define SIGNATURE_BYTES         64u
-#define SIGNATURE_PUBLIC_BYTES  32u
-#define HASH_STATE_BYTES        384u
-#define HASH_STATE_ALIGNMENT    64u
+#define HASH_BYTES             64u
+#define HASH_INPUT_BLOCK_BYTES 128u // what the function takes at a time
+#define SIGNATURE_BYTES        64u
+#define SIGNATURE_PUBLIC_BYTES 32u
+#define HASH_STATE_BYTES       384u
+#define HASH_STATE_ALIGNMENT   64u
 
 // A hash under way. It may be copied: both go on from the same point.
 struct hash {
@@ -27,8 +27,8 @@ void hash_update(struct hash *hash, const void *data, size_t length);
 // Writes the digest. The state is used up.
 void hash_final(struct hash *hash, uint8_t digest[HASH_BYTES]);
 
-// Whether `signature` is that of `message` under the public key. Signatures with an encoding that is
-// not the one canonical one are none.
+// Whether `signature` is that of `message` under the public key. Signatures with an encoding that
+// is not the one canonical one are none.
 bool signature_is_valid(const uint8_t signature[SIGNATURE_BYTES], const void *message,
                         size_t length, const uint8_t public_key[SIGNATURE_PUBLIC_BYTES]);
 

@@ -20,11 +20,11 @@
 #define TRUSTED_LINE   TRUSTED_PREFIX TRUSTED_TEXT "\n"
 #define ALGORITHM      "ED" // the signature is of a hash
 
-#define LENGTH(literal)     (sizeof(literal) - 1)
-#define SIGNED_BYTES        (LENGTH(ALGORITHM) + VERITY_KEY_ID_BYTES + SIGNATURE_BYTES)
-#define SIGNATURE_AT        LENGTH(UNTRUSTED_LINE)
-#define TRUSTED_AT          (SIGNATURE_AT + BASE64_CHARACTERS(SIGNED_BYTES) + 1)
-#define GLOBAL_AT           (TRUSTED_AT + LENGTH(TRUSTED_LINE))
+#define LENGTH(literal)      (sizeof(literal) - 1)
+#define SIGNED_BYTES         (LENGTH(ALGORITHM) + VERITY_KEY_ID_BYTES + SIGNATURE_BYTES)
+#define SIGNATURE_AT         LENGTH(UNTRUSTED_LINE)
+#define TRUSTED_AT           (SIGNATURE_AT + BASE64_CHARACTERS(SIGNED_BYTES) + 1)
+#define GLOBAL_AT            (TRUSTED_AT + LENGTH(TRUSTED_LINE))
 #define SIGNATURE_TEXT_BYTES (GLOBAL_AT + BASE64_CHARACTERS(SIGNATURE_BYTES) + 1)
 
 _Static_assert(FOOTER_HEADER_BYTES + SIGNATURE_TEXT_BYTES <= VERITY_BLOCK_BYTES, "it fits");
@@ -62,8 +62,7 @@ static bool minisign_is_valid(const struct minisign *parsed, const uint8_t *head
     hash_final(&hash, digest);
     return signature_is_valid(parsed->signature, digest, sizeof(digest), key->public_key) &&
            signature_is_valid(parsed->global, parsed->signature,
-                              sizeof(parsed->signature) + sizeof(parsed->comment),
-                              key->public_key);
+                              sizeof(parsed->signature) + sizeof(parsed->comment), key->public_key);
 }
 
 static const struct verity_key *key_find(const struct verity_trust *trust, const uint8_t *id)
@@ -117,12 +116,9 @@ static const char *signature_defect(const uint8_t *footer, const struct verity_t
 const char *verity_refusal_name(enum verity_refusal refusal)
 {
     static const char *const names[] = {
-        [VERITY_ACCEPTED] = "none",
-        [VERITY_REFUSED_SIGNATURE] = "signature",
-        [VERITY_REFUSED_VERSION] = "version",
-        [VERITY_REFUSED_TRUNCATED] = "truncated",
-        [VERITY_REFUSED_FORMAT] = "format",
-        [VERITY_REFUSED_HASH] = "hash",
+        [VERITY_ACCEPTED] = "none",           [VERITY_REFUSED_SIGNATURE] = "signature",
+        [VERITY_REFUSED_VERSION] = "version", [VERITY_REFUSED_TRUNCATED] = "truncated",
+        [VERITY_REFUSED_FORMAT] = "format",   [VERITY_REFUSED_HASH] = "hash",
     };
     return names[refusal];
 }
@@ -226,10 +222,10 @@ enum verity_refusal verity_footer_check(const uint8_t footer[VERITY_BLOCK_BYTES]
 // ---- No footer ----------------------------------------------------------------------------------
 
 // EROFS, Linux's erofs_fs.h: the fields of the superblock that say how long the file system is.
-#define EROFS_MAGIC         0xe0f5e1e2u
-#define EROFS_MAGIC_AT      1024u
-#define EROFS_BLOCK_BITS_AT 1036u
-#define EROFS_BLOCKS_AT     1060u
+#define EROFS_MAGIC          0xe0f5e1e2u
+#define EROFS_MAGIC_AT       1024u
+#define EROFS_BLOCK_BITS_AT  1036u
+#define EROFS_BLOCKS_AT      1060u
 #define EROFS_BLOCK_BITS_MAX 16u
 
 static uint32_t load_le32(const uint8_t *bytes)

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// The hash tree: from a block of data up to the root, through tree blocks that were verified before.
+// The hash tree: from a block of data up to the root, through tree blocks that were verified
+// before.
 //
 // A block of level 0 holds the hashes of 64 blocks of data, one of level n those of 64 blocks of
 // level n - 1; the root hash is that of the one block at the top. In the image the highest level
-// comes first. To check a block of data its tree blocks are made to be there from the top down, each
-// verified by the one above before it is used.
+// comes first. To check a block of data its tree blocks are made to be there from the top down,
+// each verified by the one above before it is used.
 #include "footer_format.h"
 #include "verity.h"
 #include <string.h>

@@ -8,9 +8,9 @@
 #define KEY_WORD     "key "
 
 // minisign's public key: algorithm, key id, key.
-#define KEY_ALGORITHM        "Ed"
-#define KEY_ALGORITHM_BYTES  2u
-#define PUBLIC_KEY_BYTES     (KEY_ALGORITHM_BYTES + VERITY_KEY_ID_BYTES + SIGNATURE_PUBLIC_BYTES)
+#define KEY_ALGORITHM         "Ed"
+#define KEY_ALGORITHM_BYTES   2u
+#define PUBLIC_KEY_BYTES      (KEY_ALGORITHM_BYTES + VERITY_KEY_ID_BYTES + SIGNATURE_PUBLIC_BYTES)
 #define PUBLIC_KEY_CHARACTERS BASE64_CHARACTERS(PUBLIC_KEY_BYTES)
 
 // If the line begins with the word, what follows it; else NULL.

@@ -9,8 +9,8 @@
 //     trusted key -> signature -> header (first bytes of the footer) -> root hash -> tree -> block
 //
 // The signature, in minisign's format, lies in the footer behind the header; what follows it is
-// zero. The superblock holds nothing that the header does not say, and is compared with it. The tree
-// is dm-verity's, version 1. docs/storage/package_fs.md has the offsets.
+// zero. The superblock holds nothing that the header does not say, and is compared with it. The
+// tree is dm-verity's, version 1. docs/storage/package_fs.md has the offsets.
 //
 //     verity_trust_parse -> verity_footer_check -> verity_tree_open -> verity_tree_check ...
 //
@@ -26,7 +26,7 @@
 #define VERITY_DIGESTS_PER_BLOCK (VERITY_BLOCK_BYTES / HASH_BYTES)
 #define VERITY_KEY_ID_BYTES      8u
 #define VERITY_TRUST_KEYS_MAX    8u
-#define VERITY_TREE_LEVELS_MAX   5u              // 64^5 blocks are the 4 TiB of VERITY_DATA_BYTES_MAX
+#define VERITY_TREE_LEVELS_MAX   5u // 64^5 blocks are the 4 TiB of VERITY_DATA_BYTES_MAX
 #define VERITY_DATA_BYTES_MAX    (UINT64_C(1) << 42)
 #define VERITY_TREE_SLOTS        32u // tree blocks that are remembered
 
@@ -115,7 +115,8 @@ struct verity_tree {
     uint64_t blocks; // of data
     uint64_t offset; // of the tree's first block in the image
     uint32_t levels;
-    uint64_t starts[VERITY_TREE_LEVELS_MAX]; // of each level in the tree, in blocks; 0 is the lowest
+    uint64_t
+        starts[VERITY_TREE_LEVELS_MAX]; // of each level in the tree, in blocks; 0 is the lowest
     uint8_t root[HASH_BYTES];
     struct hash salted; // the hash of the salt, from which each block's goes on
 
