@@ -112,7 +112,10 @@ struct Report {
   cacheMisses @5 :UInt64;
   ioErrors @6 :UInt64;
   verifiedBlocks @7 :UInt64;
-  # Blocks checked against the hash tree; 0 for an image without one.
+  # Blocks found right, of data and of the hash tree itself; 0 for the fixtures, which have none.
   openFiles @8 :UInt32;
   imageVersion @9 :UInt64;
+  # 0 for the fixtures.
+  hashErrors @10 :UInt64;
+  # Blocks found wrong.
 }

@@ -81,6 +81,7 @@ enum nx_start_id {
     NX_START_DEVICETREE = 12, // memory object that holds the device tree blob
     NX_START_ARCHIVE = 13,    // memory object that holds the boot archive
     NX_START_FIXTURES = 14,   // memory object that holds the fixtures image
+    NX_START_TRUST = 15,      // memory object that holds the boot archive's `package-trust`
 };
 
 struct nx_start_handle {
@@ -98,6 +99,7 @@ struct nx_start_info {
     uint64_t archive_offset;
     uint64_t fixtures_bytes; // the same for NX_START_FIXTURES
     uint64_t fixtures_offset;
+    uint64_t trust_bytes; // of NX_START_TRUST, from its start
     uint64_t device_base; // physical base and interrupt of a driver's device, for its marker
     uint32_t interrupt_number;
     uint32_t argument_count;

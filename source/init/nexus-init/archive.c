@@ -6,6 +6,13 @@
 #include "nexus/process.h"
 
 #define FIXTURES_NAME "fixtures.img"
+#define TRUST_NAME    "package-trust"
+
+struct archive_file {
+    const char *name;
+    nx_handle memory; // NX_HANDLE_NONE: not copied yet
+    uint64_t bytes;
+};
 
 static const uint8_t *archive; // first byte of the cpio image, mapped for ever
 static size_t archive_bytes;
@@ -40,25 +47,36 @@ enum nx_status archive_program(const char *name, struct nx_image *image)
     return NX_OK;
 }
 
-enum nx_status archive_fixtures(nx_handle *memory, uint64_t *bytes)
+// Copies a file of the archive into a memory object of its own, once; *file remembers it.
+static enum nx_status file_copy(struct archive_file *file, nx_handle *memory, uint64_t *bytes)
 {
-    static nx_handle fixtures;
-    static uint64_t fixtures_bytes;
-    if (fixtures == NX_HANDLE_NONE) {
+    if (file->memory == NX_HANDLE_NONE) {
         struct cpio_entry entry;
         void *window;
-        enum nx_status status = cpio_find(archive, archive_bytes, FIXTURES_NAME, &entry);
+        enum nx_status status = cpio_find(archive, archive_bytes, file->name, &entry);
         if (status == NX_OK) {
-            status = nx_memory_new(entry.size, 0, &fixtures, &window);
+            status = nx_memory_new(entry.size, 0, &file->memory, &window);
         }
         if (status != NX_OK) {
             return status;
         }
         memcpy(window, entry.data, entry.size);
         nx_unmap(window);
-        fixtures_bytes = entry.size;
+        file->bytes = entry.size;
     }
-    *memory = fixtures;
-    *bytes = fixtures_bytes;
+    *memory = file->memory;
+    *bytes = file->bytes;
     return NX_OK;
+}
+
+enum nx_status archive_fixtures(nx_handle *memory, uint64_t *bytes)
+{
+    static struct archive_file fixtures = {.name = FIXTURES_NAME};
+    return file_copy(&fixtures, memory, bytes);
+}
+
+enum nx_status archive_trust(nx_handle *memory, uint64_t *bytes)
+{
+    static struct archive_file trust = {.name = TRUST_NAME};
+    return file_copy(&trust, memory, bytes);
 }

@@ -15,4 +15,7 @@ NX_MUST_CHECK enum nx_status archive_program(const char *name, struct nx_image *
 // of the archive. Made at the first call, kept for ever.
 NX_MUST_CHECK enum nx_status archive_fixtures(nx_handle *memory, uint64_t *bytes);
 
+// The same for the file that says whose package images are accepted.
+NX_MUST_CHECK enum nx_status archive_trust(nx_handle *memory, uint64_t *bytes);
+
 #endif

@@ -40,6 +40,10 @@
     {                                                                                              \
         .source = GRANT_FIXTURES, .id = NX_START_FIXTURES                                          \
     }
+#define TRUST                                                                                      \
+    {                                                                                              \
+        .source = GRANT_TRUST, .id = NX_START_TRUST                                                \
+    }
 #define LOG(which)                                                                                 \
     {                                                                                              \
         .source = GRANT_HANDLE, .id = NX_START_LOG, .rights = (which)                              \
@@ -91,7 +95,7 @@ static const struct program_row rows[PROGRAM_COUNT] = {
             .class = NX_CLASS_SERVICE,
             .least_pages = 512,
             .budget_pages = 12288,
-            .grants = {REGISTRY, SERVED, LOG(NX_RIGHT_WRITE), FIXTURES,
+            .grants = {REGISTRY, SERVED, LOG(NX_RIGHT_WRITE), FIXTURES, TRUST,
                        CLIENT(NX_START_BLOCK, PROGRAM_VIRTIOBLKD)},
         },
     [PROGRAM_SELFTEST] =
@@ -266,6 +270,9 @@ static enum nx_status grant_resolve(enum program_id id, const struct grant_row *
         return machine_device(DEVICE_BLOCK)->present
                    ? NX_OK
                    : archive_fixtures(&grant->handle, &facts->fixtures_bytes);
+    case GRANT_TRUST:
+        grant->rights = NX_RIGHT_READ;
+        return archive_trust(&grant->handle, &facts->trust_bytes);
     default:
         return NX_ERR_BAD_STATE;
     }

@@ -31,6 +31,7 @@ enum grant_source {
     GRANT_WINDOW,   // registers of the program's device
     GRANT_INTERRUPT,
     GRANT_FIXTURES, // left out when there is a block device
+    GRANT_TRUST,    // whose package images are accepted
 };
 
 struct grant_row {

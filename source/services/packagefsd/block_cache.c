@@ -3,12 +3,16 @@
 #include "block_cache.h"
 #include <string.h>
 
-void block_cache_init(struct block_cache *cache, const void *memory, uint64_t size,
-                      enum nx_status (*fill)(void *context, uint64_t offset, uint64_t length,
-                                             uint64_t place),
-                      void *context)
+void block_cache_init(struct block_cache *cache, void *memory, uint64_t size, block_cache_fill fill,
+                      block_cache_check check, void *context)
 {
-    *cache = (struct block_cache){.memory = memory, .size = size, .fill = fill, .context = context};
+    *cache = (struct block_cache){
+        .memory = memory,
+        .size = size,
+        .fill = fill,
+        .check = check,
+        .context = context,
+    };
     recency_init(&cache->uses);
     for (uint32_t i = 0; i < BLOCK_CACHE_LINES; i++) {
         recency_add(&cache->uses, &cache->lines[i].use);
@@ -51,7 +55,8 @@ static struct block_cache_line *line_claim(struct block_cache *cache, uint64_t n
     }
     line->number = number;
     line->claimed = true;
-    line->blocks = 0;
+    line->arrived = 0;
+    line->checked = 0;
     line->next = *bucket;
     *bucket = line;
     return line;
@@ -74,56 +79,84 @@ static struct block_cache_line *line_get(struct block_cache *cache, uint64_t num
     return line;
 }
 
-static uint64_t line_place(const struct block_cache *cache, const struct block_cache_line *line)
+static uint8_t *line_bytes(const struct block_cache *cache, const struct block_cache_line *line)
 {
-    return (uint64_t)(line - cache->lines) * BLOCK_CACHE_LINE_BYTES;
+    return cache->memory + (uint64_t)(line - cache->lines) * BLOCK_CACHE_LINE_BYTES;
 }
 
-// Fetches `count` blocks of the line from `block` on, as far as the image goes.
+// The bytes of `count` blocks of the line from `block` on, as far as the image goes.
+static uint64_t range_bytes(const struct block_cache *cache, const struct block_cache_line *line,
+                            uint32_t block, uint32_t count, uint64_t *offset)
+{
+    uint64_t length = (uint64_t)count * BLOCK_CACHE_BLOCK_BYTES;
+
+    *offset = line->number * BLOCK_CACHE_LINE_BYTES + (uint64_t)block * BLOCK_CACHE_BLOCK_BYTES;
+    return length < cache->size - *offset ? length : cache->size - *offset;
+}
+
 static enum nx_status line_fetch(struct block_cache *cache, struct block_cache_line *line,
                                  uint32_t block, uint32_t count)
 {
-    uint64_t skip = (uint64_t)block * BLOCK_CACHE_BLOCK_BYTES;
-    uint64_t offset = line->number * BLOCK_CACHE_LINE_BYTES + skip;
-    uint64_t length = (uint64_t)count * BLOCK_CACHE_BLOCK_BYTES;
+    uint64_t offset;
+    uint64_t length = range_bytes(cache, line, block, count, &offset);
 
-    if (length > cache->size - offset) {
-        length = cache->size - offset;
-    }
     enum nx_status status =
-        cache->fill(cache->context, offset, length, line_place(cache, line) + skip);
+        cache->fill(cache->context, offset, length,
+                    line_bytes(cache, line) + (uint64_t)block * BLOCK_CACHE_BLOCK_BYTES);
     if (status == NX_OK) {
-        line->blocks |= (uint8_t)(((1u << count) - 1) << block);
+        line->arrived |= (uint8_t)(((1u << count) - 1) << block);
     }
     return status;
 }
 
-// Makes the blocks [first, last] of the line be there.
+// Makes one block of the line be there, checked.
+static enum nx_status block_require(struct block_cache *cache, struct block_cache_line *line,
+                                    uint32_t block)
+{
+    const uint8_t bit = (uint8_t)(1u << block);
+    enum nx_status status = NX_OK;
+    uint64_t offset;
+
+    if ((line->checked & bit) != 0) {
+        return NX_OK;
+    }
+    if ((line->arrived & bit) == 0) {
+        status = line_fetch(cache, line, block, 1);
+    }
+    if (status == NX_OK) {
+        uint64_t length = range_bytes(cache, line, block, 1, &offset);
+        status = cache->check(cache->context, offset, length,
+                              line_bytes(cache, line) + (uint64_t)block * BLOCK_CACHE_BLOCK_BYTES);
+    }
+    if (status == NX_OK) {
+        line->checked |= bit;
+    } else {
+        line->arrived &= (uint8_t)~bit; // fetched again by the next read
+    }
+    return status;
+}
+
+// Makes the blocks [first, last] of the line be there, checked.
 static enum nx_status line_require(struct block_cache *cache, struct block_cache_line *line,
                                    uint32_t first, uint32_t last)
 {
     uint32_t wanted = ((1u << (last - first + 1)) - 1) << first;
+    enum nx_status status = NX_OK;
 
-    if ((line->blocks & wanted) == wanted) {
+    if ((line->checked & wanted) == wanted) {
         cache->hits++;
         return NX_OK;
     }
     cache->misses++;
     // A line that holds some blocks was not to be had whole, and a failed transfer may overwrite
     // them.
-    if (line->blocks == 0 && line_fetch(cache, line, 0, BLOCK_CACHE_LINE_BLOCKS) == NX_OK) {
-        return NX_OK;
+    if (line->arrived == 0) {
+        (void)!line_fetch(cache, line, 0, BLOCK_CACHE_LINE_BLOCKS); // or each block by itself
     }
-    for (uint32_t block = first; block <= last; block++) {
-        if (((uint32_t)line->blocks >> block & 1u) != 0) {
-            continue;
-        }
-        enum nx_status status = line_fetch(cache, line, block, 1);
-        if (status != NX_OK) {
-            return status;
-        }
+    for (uint32_t block = first; block <= last && status == NX_OK; block++) {
+        status = block_require(cache, line, block);
     }
-    return NX_OK;
+    return status;
 }
 
 enum nx_status block_cache_read(struct block_cache *cache, uint64_t offset, void *buffer,
@@ -147,7 +180,7 @@ enum nx_status block_cache_read(struct block_cache *cache, uint64_t offset, void
         if (status != NX_OK) {
             return status;
         }
-        memcpy(out, cache->memory + line_place(cache, line) + skip, part);
+        memcpy(out, line_bytes(cache, line) + skip, part);
         out += part;
         offset += part;
         length -= part;

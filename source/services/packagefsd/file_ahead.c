@@ -14,67 +14,6 @@ void file_ahead_init(struct file_cache *cache)
     }
 }
 
-// ---- Attaching ----------------------------------------------------------------------------------
-
-static void file_detach(struct file_ahead *ahead, uint32_t place)
-{
-    struct file *file = ahead->attached[place];
-
-    image_ahead_detach(&ahead->image, file->generation, file->slot);
-    file->attached = false;
-    ahead->attached[place] = NULL;
-}
-
-// A free place among the attached files. False: every one of them has flights.
-static bool place_find(struct file_ahead *ahead, uint32_t *place)
-{
-    for (uint32_t i = 0; i < ATTACHED_MAX; i++) {
-        if (ahead->attached[i] == NULL) {
-            *place = i;
-            return true;
-        }
-    }
-    for (uint32_t i = 0; i < ATTACHED_MAX; i++) {
-        ahead->victim = (ahead->victim + 1) % ATTACHED_MAX;
-        if (ahead->attached[ahead->victim]->flights == 0) {
-            file_detach(ahead, ahead->victim);
-            *place = ahead->victim;
-            return true;
-        }
-    }
-    return false;
-}
-
-void file_ahead_forget(struct file_cache *cache, struct file *file)
-{
-    struct file_ahead *ahead = &cache->ahead;
-
-    for (uint32_t i = 0; i < ATTACHED_MAX && file->attached; i++) {
-        if (ahead->attached[i] == file) {
-            file_detach(ahead, i);
-        }
-    }
-}
-
-static bool file_attach(struct file_cache *cache, struct file *file)
-{
-    struct file_ahead *ahead = &cache->ahead;
-    uint32_t place;
-
-    if (file->attached && file->generation == ahead->image.generation && ahead->image.open) {
-        return true;
-    }
-    file_ahead_forget(cache, file); // attached to a queue that is no more
-    if (!place_find(ahead, &place) ||
-        image_ahead_attach(&ahead->image, file->memory, &file->slot) != NX_OK) {
-        return false;
-    }
-    file->generation = ahead->image.generation;
-    file->attached = true;
-    ahead->attached[place] = file;
-    return true;
-}
-
 // ---- Starting -----------------------------------------------------------------------------------
 
 // The first pages of [first, end) that are neither valid nor coming. False: there are none.
@@ -128,10 +67,9 @@ static bool flight_start(struct file_cache *cache, struct file *file, struct pag
     flight->read = (struct image_read){
         .offset = image_offset,
         .length = pages * NX_PAGE_SIZE,
-        .memory = file->memory,
-        .place = run.first * NX_PAGE_SIZE,
+        .place = (uint64_t)(flight - cache->ahead.flights) * IMAGE_TRANSFER_BYTES,
     };
-    if (!image_ahead_start(&cache->ahead.image, &flight->read, file->slot)) {
+    if (!image_ahead_start(&cache->ahead.image, &flight->read)) {
         return false;
     }
     cache->ahead.free = flight->next;
@@ -155,7 +93,7 @@ uint64_t file_ahead_start(struct file_cache *cache, struct file *file, struct pa
     if (!run_wanted(file, within, &wanted)) {
         return run.end;
     }
-    if (!file_attach(cache, file)) {
+    if (!image_ahead_ready(&cache->ahead.image)) {
         return run.first;
     }
     bool going = true;
@@ -197,7 +135,12 @@ void file_ahead_land(struct file_cache *cache)
     enum nx_status status;
 
     while ((read = image_ahead_take(&cache->ahead.image, &status)) != NULL) {
-        flight_end(cache, (struct flight *)(void *)read, status);
+        struct flight *flight = (struct flight *)(void *)read;
+        if (status == NX_OK) {
+            status = file_store(flight->file, flight->run.first * NX_PAGE_SIZE,
+                                cache->image->private, read->length);
+        }
+        flight_end(cache, flight, status);
     }
 }
 

@@ -7,8 +7,8 @@
 // by himself and learns the reason. Nobody is told of a flight, so what has landed is noticed when
 // somebody asks: file_ahead_land.
 //
-// A file with flights is not evicted: its memory is being written. Its object is attached to the
-// queue from its first flight until another file needs the place.
+// A flight brings its bytes to a place of its own in the queue's staging memory; when it lands they
+// are verified and stored in the file's object. A file with flights is not evicted.
 //
 // Bounds: FLIGHTS_MAX flights of at most one block request each; coming pages count as cached, and
 // none are started for which the cache would have to evict.
@@ -19,9 +19,8 @@
 #include "page_map.h"
 #include <stdbool.h>
 
-#define FLIGHTS_MAX      32u
-#define FLIGHT_PAGES_MAX 32u // one block request
-#define ATTACHED_MAX     NX_BLOCK_QUEUE_MEMORIES
+#define FLIGHTS_MAX      IMAGE_AHEAD_READS
+#define FLIGHT_PAGES_MAX (IMAGE_TRANSFER_BYTES / NX_PAGE_SIZE)
 
 struct file;
 struct file_cache;
@@ -37,8 +36,6 @@ struct file_ahead {
     struct image_ahead image;
     struct flight flights[FLIGHTS_MAX];
     struct flight *free;
-    struct file *attached[ATTACHED_MAX];
-    uint32_t victim; // of `attached`, the next to make room
 };
 
 void file_ahead_init(struct file_cache *cache);
@@ -55,8 +52,5 @@ void file_ahead_settle(struct file_cache *cache, const struct file *file, struct
 
 // Waits for one flight at least. False: there is none.
 bool file_ahead_wait(struct file_cache *cache);
-
-// The file, which has no flights, leaves the cache.
-void file_ahead_forget(struct file_cache *cache, struct file *file);
 
 #endif

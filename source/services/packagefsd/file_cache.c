@@ -57,7 +57,6 @@ static void file_evict(struct file_cache *cache, struct file *file)
         link = &(*link)->next;
     }
     *link = file->next;
-    file_ahead_forget(cache, file);
     cache->pages -= file->map.valid;
     cache->open_files -= file->opens > 0;
     nx_handle_drop(file->shared);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The cache of file contents: per file one memory object whose pages are the file's, filled on
-// demand and shared with clients read-only.
+// demand and shared with clients read-only. Only verified bytes are ever written there, and only by
+// this program: nobody else has a handle with the right to write.
 //
 // A file is in the cache from its first open until it is evicted. Closing it only makes it a better
 // candidate. Eviction drops this program's handles: clients that hold the object keep their pages,
@@ -39,9 +40,6 @@ struct file {
     struct page_map coming; // pages that flights are bringing
     struct read_ahead reader;
     uint32_t flights;
-    bool attached; // to the queue of this generation, as
-    uint32_t slot; // this slot of it
-    uint64_t generation;
 };
 
 struct file_cache {
@@ -92,8 +90,14 @@ NX_MUST_CHECK enum nx_status file_cache_fetch(struct file_cache *cache, struct f
                                               uint64_t offset, uint64_t length,
                                               struct file_range *valid);
 
+// file_fill.c: copies verified bytes into the file's memory object. NX_ERR_NO_MEMORY: its pages
+// could not be had.
+NX_MUST_CHECK enum nx_status file_store(const struct file *file, uint64_t offset,
+                                        const uint8_t *bytes, uint64_t length);
+
 // file_fill.c: brings the bytes of a run of pages into the file's memory object: whole blocks by
-// image_transfer, inline tails by a copy, holes stay zero, as do bytes past the end of the file.
+// image_transfer, inline tails from the metadata; holes stay zero, as do bytes past the end of the
+// file.
 NX_MUST_CHECK enum nx_status file_fill(struct image *image, const struct erofs *fs,
                                        const struct file *file, struct page_run run);
 

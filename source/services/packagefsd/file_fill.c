@@ -1,44 +1,55 @@
 // SPDX-License-Identifier: Apache-2.0
-// Bringing a run of a file's pages into its memory object.
+// Bringing a run of a file's pages into its memory object: verified bytes only, since clients may
+// have it mapped already.
 #include "file_cache.h"
 #include "window.h"
+#include <string.h>
 
-// Blocks of the image, whole: the last one may reach past the end of the file, but not past the
-// page that the end is in, as a block is no larger than a page.
-static enum nx_status blocks_fill(struct image *image, const struct erofs *fs,
-                                  const struct file *file, const struct erofs_extent *extent,
-                                  uint64_t offset, uint64_t length)
+enum nx_status file_store(const struct file *file, uint64_t offset, const uint8_t *bytes,
+                          uint64_t length)
 {
-    uint64_t block_mask = (UINT64_C(1) << fs->block_bits) - 1;
-    uint64_t whole = (length + block_mask) & ~block_mask;
     struct window window;
+    enum nx_status status = window_open(file->memory, offset, length, &window);
 
-    enum nx_status status =
-        image_transfer(image, extent->image_offset, whole, file->memory, offset);
-    if (status != NX_OK || whole == length) {
-        return status;
-    }
-    // What follows the file's last byte in its block is not the file's.
-    status = window_open(file->memory, offset + length, whole - length, &window);
     if (status == NX_OK) {
-        memset(window.bytes, 0, whole - length);
+        memcpy(window.bytes, bytes, length);
         window_close(&window);
     }
     return status;
 }
 
+// Blocks of the image, whole ones; of the last one only what is the file's is stored.
+static enum nx_status blocks_fill(struct image *image, const struct erofs *fs,
+                                  const struct file *file, const struct erofs_extent *extent,
+                                  uint64_t offset, uint64_t length)
+{
+    uint64_t block_mask = (UINT64_C(1) << fs->block_bits) - 1;
+    uint64_t from = extent->image_offset;
+    enum nx_status status = NX_OK;
+
+    while (length > 0 && status == NX_OK) {
+        uint64_t part = length < IMAGE_TRANSFER_BYTES ? length : IMAGE_TRANSFER_BYTES;
+        status = image_transfer(image, from, (part + block_mask) & ~block_mask, image->private);
+        if (status == NX_OK) {
+            status = file_store(file, offset, image->private, part);
+        }
+        from += part;
+        offset += part;
+        length -= part;
+    }
+    return status;
+}
+
+// Inline tails are shorter than a block.
 static enum nx_status inline_fill(struct image *image, const struct file *file,
                                   const struct erofs_extent *extent, uint64_t offset,
                                   uint64_t length)
 {
-    struct window window;
-
-    enum nx_status status = window_open(file->memory, offset, length, &window);
-    if (status == NX_OK) {
-        status = image_read(image, extent->image_offset, window.bytes, length);
-        window_close(&window);
+    if (length > IMAGE_TRANSFER_BYTES) {
+        return NX_ERR_BAD_FORMAT;
     }
-    return status;
+    enum nx_status status = image_read(image, extent->image_offset, image->private, length);
+    return status == NX_OK ? file_store(file, offset, image->private, length) : status;
 }
 
 enum nx_status file_fill(struct image *image, const struct erofs *fs, const struct file *file,

@@ -1,43 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
-// The image behind pkg://: disk or fixtures, transfers and their verification.
+// The image behind pkg://: transfers from disk or fixtures, and their verification.
 #include "image.h"
-#include "nexus/block.h"
+#include "image_open.h"
 #include "nexus/log.h"
 #include "nexus/process.h"
-#include "window.h"
-
-// ---- Verification -------------------------------------------------------------------------------
-
-// The image format has no hash tree yet, so every range is let through and none is counted as
-// verified: Report.verifiedBlocks is 0.
-enum nx_status image_verify(const struct image *image, uint64_t offset, uint64_t length,
-                            nx_handle memory, uint64_t place)
-{
-    (void)image;
-    (void)offset;
-    (void)length;
-    (void)memory;
-    (void)place;
-    return NX_OK;
-}
+#include <string.h>
 
 // ---- Transfers ----------------------------------------------------------------------------------
 
-static enum nx_status disk_fetch(struct image *image, uint64_t offset, uint64_t length,
-                                 nx_handle memory, uint64_t place)
+enum nx_status image_fetch_raw(struct image *image, uint64_t offset, uint64_t length,
+                               uint8_t *place)
 {
-    const uint64_t largest = (uint64_t)NX_BLOCK_READ_SECTORS_MAX * NX_BLOCK_SECTOR_BYTES;
     char reason[NX_BLOCK_REASON_BYTES];
 
     while (length > 0) {
-        uint64_t part = length < largest ? length : largest;
+        uint64_t part = length < IMAGE_TRANSFER_BYTES ? length : IMAGE_TRANSFER_BYTES;
         image->reads++;
         enum nx_status status =
             nx_block_read(offset / NX_BLOCK_SECTOR_BYTES, (uint32_t)(part / NX_BLOCK_SECTOR_BYTES),
-                          memory, place, reason);
+                          image->staging, 0, reason);
         if (status != NX_OK) {
             return status;
         }
+        memcpy(place, image->staged, part);
         offset += part;
         place += part;
         length -= part;
@@ -45,15 +30,25 @@ static enum nx_status disk_fetch(struct image *image, uint64_t offset, uint64_t 
     return NX_OK;
 }
 
-static enum nx_status fixtures_fetch(const struct image *image, uint64_t offset, uint64_t length,
-                                     nx_handle memory, uint64_t place)
+static enum nx_status fetch(struct image *image, uint64_t offset, uint64_t length, uint8_t *place)
 {
-    struct window window;
-    enum nx_status status = window_open(memory, place, length, &window);
+    if (image->source == PACKAGE_FS_SOURCE_VIRTIO_BLK) {
+        return image_fetch_raw(image, offset, length, place);
+    }
+    memcpy(place, image->content + offset, length);
+    return NX_OK;
+}
 
-    if (status == NX_OK) {
-        memcpy(window.bytes, image->content + offset, length);
-        window_close(&window);
+static enum nx_status verify(struct image *image, uint64_t offset, uint64_t length,
+                             const uint8_t *bytes)
+{
+    enum nx_status status = NX_OK;
+
+    if (image->source != PACKAGE_FS_SOURCE_VIRTIO_BLK) {
+        return NX_OK;
+    }
+    for (uint64_t done = 0; done < length && status == NX_OK; done += VERITY_BLOCK_BYTES) {
+        status = verity_tree_check(image->tree, (offset + done) / VERITY_BLOCK_BYTES, bytes + done);
     }
     return status;
 }
@@ -68,93 +63,64 @@ static void error_note(struct image *image, uint64_t offset, enum nx_status stat
     }
 }
 
-enum nx_status image_transfer(struct image *image, uint64_t offset, uint64_t length,
-                              nx_handle memory, uint64_t place)
+static bool is_inside(const struct image *image, uint64_t offset, uint64_t length)
 {
-    if (offset > image->size || length > image->size - offset || length == 0) {
+    return offset <= image->size && length <= image->size - offset && length > 0 &&
+           offset % image->unit == 0 && length % image->unit == 0;
+}
+
+enum nx_status image_transfer(struct image *image, uint64_t offset, uint64_t length, uint8_t *place)
+{
+    if (!is_inside(image, offset, length)) {
         return NX_ERR_OUT_OF_RANGE;
     }
-    enum nx_status status = image->source == PACKAGE_FS_SOURCE_VIRTIO_BLK
-                                ? disk_fetch(image, offset, length, memory, place)
-                                : fixtures_fetch(image, offset, length, memory, place);
+    enum nx_status status = fetch(image, offset, length, place);
     if (status == NX_OK) {
-        status = image_verify(image, offset, length, memory, place);
+        status = verify(image, offset, length, place);
     }
-    if (status != NX_OK && status != NX_ERR_NO_MEMORY) {
+    if (status != NX_OK) {
         error_note(image, offset, status);
     }
     return status;
 }
 
+enum nx_status image_accept(struct image *image, uint64_t offset, uint64_t length,
+                            const uint8_t *staged)
+{
+    if (!is_inside(image, offset, length) || length > IMAGE_TRANSFER_BYTES) {
+        return NX_ERR_OUT_OF_RANGE;
+    }
+    memcpy(image->private, staged, length);
+    return verify(image, offset, length, image->private);
+}
+
 // ---- Metadata -----------------------------------------------------------------------------------
 
-static enum nx_status cache_fill(void *context, uint64_t offset, uint64_t length, uint64_t place)
+enum nx_status image_cache_fill(void *context, uint64_t offset, uint64_t length, uint8_t *place)
 {
     struct image *image = context;
-    return image_transfer(image, offset, length, image->cache_memory, place);
+    enum nx_status status = fetch(image, offset, length, place);
+
+    if (status != NX_OK) {
+        error_note(image, offset, status);
+    }
+    return status;
+}
+
+enum nx_status image_cache_check(void *context, uint64_t offset, uint64_t length,
+                                 const uint8_t *block)
+{
+    struct image *image = context;
+    enum nx_status status = verify(image, offset, length, block);
+
+    if (status != NX_OK) {
+        error_note(image, offset, status);
+    }
+    return status;
 }
 
 enum nx_status image_read(void *context, uint64_t offset, void *buffer, size_t length)
 {
     struct image *image = context;
     return block_cache_read(&image->cache, offset, buffer, length);
-}
-
-// ---- Opening ------------------------------------------------------------------------------------
-
-static enum nx_status disk_open(struct image *image)
-{
-    struct nx_block_facts facts;
-    enum nx_status status = nx_block_info(&facts);
-
-    if (status != NX_OK) {
-        return status;
-    }
-    // The sizes come from a device: sector sizes that no cache line is a multiple of are refused.
-    if (facts.sector_size < NX_BLOCK_SECTOR_BYTES ||
-        BLOCK_CACHE_BLOCK_BYTES % facts.sector_size != 0 ||
-        facts.sectors > UINT64_MAX / facts.sector_size) {
-        return NX_ERR_UNSUPPORTED;
-    }
-    image->source = PACKAGE_FS_SOURCE_VIRTIO_BLK;
-    image->unit = facts.sector_size;
-    image->size = facts.sectors * facts.sector_size;
-    return NX_OK;
-}
-
-static enum nx_status fixtures_open(struct image *image)
-{
-    const struct nx_start_info *start = nx_start();
-    nx_handle fixtures = nx_start_handle(NX_START_FIXTURES);
-    uint64_t skip = start->fixtures_offset % NX_PAGE_SIZE;
-    void *address;
-
-    if (fixtures == NX_HANDLE_NONE || start->fixtures_bytes == 0) {
-        return NX_ERR_NOT_FOUND;
-    }
-    enum nx_status status =
-        nx_map(fixtures, start->fixtures_offset - skip,
-               NX_PAGE_ROUND_UP(skip + start->fixtures_bytes), NX_PROT_READ, &address);
-    if (status == NX_OK) {
-        image->source = PACKAGE_FS_SOURCE_FIXTURES;
-        image->unit = 1;
-        image->size = start->fixtures_bytes;
-        image->content = (const uint8_t *)address + skip;
-    }
-    return status;
-}
-
-enum nx_status image_open(struct image *image)
-{
-    void *address;
-    enum nx_status status =
-        nx_start_handle(NX_START_BLOCK) != NX_HANDLE_NONE ? disk_open(image) : fixtures_open(image);
-
-    if (status == NX_OK) {
-        status = nx_memory_new(BLOCK_CACHE_BYTES, 0, &image->cache_memory, &address);
-    }
-    if (status == NX_OK) {
-        block_cache_init(&image->cache, address, image->size, cache_fill, image);
-    }
-    return status;
 }

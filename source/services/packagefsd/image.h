@@ -1,50 +1,66 @@
 // SPDX-License-Identifier: Apache-2.0
 // The image behind pkg://: where its bytes come from, and the one door through which they enter.
 //
-//     disk: virtioblkd ----DMA----+
-//                                 +--> image_transfer --> image_verify --> cache or file pages
-//     no disk: fixtures --copy----+
+//     disk: virtioblkd --DMA--> staging --copy--> private memory --hash--> cache, or copy to a file
+//     no disk: fixtures --------copy------------> private memory --------> cache, or copy to a file
 //
-// Everything that packagefsd interprets or hands out goes through image_transfer, or when it is
-// read ahead through image_ahead.h, and so through image_verify.
+// What a device may write to is never believed and never shown: it is copied away first, then
+// verified where only this program can write, then used. Nothing else of this program's memory is
+// ever told to virtioblkd, so whoever writes late, or again, changes nothing that was verified
+// (docs/adr/0012). The fixtures are part of the boot archive and trusted as it is: they have no
+// signature, and none of their blocks counts as verified.
 #ifndef PACKAGEFSD_IMAGE_H
 #define PACKAGEFSD_IMAGE_H
 
 #include "block_cache.h"
+#include "nexus/block.h"
 #include "nexus/system.h"
 #include "package_fs.capnp.h"
+#include "verity/verity.h"
+
+#define IMAGE_TRANSFER_BYTES (NX_BLOCK_READ_SECTORS_MAX * NX_BLOCK_SECTOR_BYTES)
 
 struct image {
     // Constant after image_open.
     enum package_fs_source source;
-    uint64_t size;          // bytes
-    uint32_t unit;          // transfers start and end at multiples of this many bytes
-    const uint8_t *content; // fixtures only: the image
+    uint64_t size;               // bytes of the file system
+    uint32_t unit;               // transfers start and end at multiples of this many bytes
+    const uint8_t *content;      // fixtures only: the image
+    struct verity_image signed_; // disk only: what the signature vouches for
 
-    nx_handle cache_memory;
+    nx_handle staging; // disk only: what a device writes to, IMAGE_TRANSFER_BYTES
+    const uint8_t *staged;
+    uint8_t *private;         // IMAGE_TRANSFER_BYTES that only this program knows
+    struct verity_tree *tree; // of the disk; all zero for the fixtures
     struct block_cache cache; // of metadata
     uint64_t reads;           // requests to the block service
     uint64_t io_errors;
 };
 
-// Opens the disk if this program was given one, else the fixtures of the boot archive.
+// Why an image is not mounted: two words for people.
+struct image_refusal {
+    const char *reason; // NULL: the status says it
+    const char *detail;
+};
+
+// Opens the disk if this program was given one, else the fixtures of the boot archive. A disk is
+// open once its signature was found good and its version new enough.
 //   NX_ERR_NOT_FOUND  neither is there
-NX_MUST_CHECK enum nx_status image_open(struct image *image);
+//   others            *refusal says more
+NX_MUST_CHECK enum nx_status image_open(struct image *image, struct image_refusal *refusal);
 
-// Fetches [offset, offset + length) of the image to `place` in a memory object of ours. Offset,
-// length and place are multiples of `unit`. On failure what the range holds is unspecified. A
-// restart of virtioblkd on the way is waited for.
-//   NX_ERR_NO_MEMORY  the object's pages could not be had: nothing to do with the image
-//   others            counted as I/O errors
+// Fetches [offset, offset + length) of the file system to `place`, which only this program can
+// write to, and verifies it there. Offset and length are multiples of `unit`. On failure what
+// `place` holds must not be used. A restart of virtioblkd on the way is waited for. Failures count
+// as I/O errors.
+//   NX_ERR_HASH  a block is not the one that was signed
 NX_MUST_CHECK enum nx_status image_transfer(struct image *image, uint64_t offset, uint64_t length,
-                                            nx_handle memory, uint64_t place);
+                                            uint8_t *place);
 
-// THE PLACE FOR BLOCK VERIFICATION. Called for each range of the image after it has arrived and
-// before anything uses it, with where it lies now: `place` bytes into `memory`, an object of ours.
-// The range is whole blocks of the file system, or ends at the end of the image. NX_OK lets it be
-// used; anything else (NX_ERR_HASH) makes the transfer fail, and the range is not used.
-NX_MUST_CHECK enum nx_status image_verify(const struct image *image, uint64_t offset,
-                                          uint64_t length, nx_handle memory, uint64_t place);
+// The same for bytes that have arrived at `staged`, where a device can write: copies them to
+// `private` and verifies them there. At most IMAGE_TRANSFER_BYTES.
+NX_MUST_CHECK enum nx_status image_accept(struct image *image, uint64_t offset, uint64_t length,
+                                          const uint8_t *staged);
 
 // Copies metadata, through the cache. Any alignment. This is an erofs_source's read; `context` is
 // the image.

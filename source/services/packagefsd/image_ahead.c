@@ -2,6 +2,7 @@
 // Transfers that nobody waits for: a queue of the block service.
 #include "image_ahead.h"
 #include "nexus/clock.h"
+#include "window.h"
 
 #define RETRY_INTERVAL NX_SECOND
 
@@ -10,22 +11,28 @@ void image_ahead_init(struct image_ahead *ahead, struct image *image)
     *ahead = (struct image_ahead){.image = image};
 }
 
-static enum nx_status queue_open(struct image_ahead *ahead)
+// A queue, and the staging memory attached to it.
+static enum nx_status queue_create(struct image_ahead *ahead)
 {
-    if (ahead->image->source != PACKAGE_FS_SOURCE_VIRTIO_BLK) {
-        return NX_ERR_UNSUPPORTED;
+    void *address;
+    enum nx_status status = NX_OK;
+
+    if (ahead->staging == NX_HANDLE_NONE) {
+        status = memory_new_present(IMAGE_AHEAD_BYTES, 0, &ahead->staging, &address);
+        if (status != NX_OK) {
+            return status;
+        }
+        ahead->staged = address;
     }
-    if (nx_clock_now() < ahead->retry_at) {
-        return NX_ERR_BAD_STATE;
-    }
-    enum nx_status status = nx_block_queue_open(&ahead->queue, NX_HANDLE_NONE, 0);
+    status = nx_block_queue_open(&ahead->queue, NX_HANDLE_NONE, 0);
     if (status != NX_OK) {
-        ahead->retry_at = nx_deadline_after(RETRY_INTERVAL);
         return status;
     }
-    ahead->open = true;
-    ahead->generation++;
-    return NX_OK;
+    status = nx_block_queue_attach(&ahead->queue, ahead->staging, &ahead->slot);
+    if (status != NX_OK) {
+        nx_block_queue_close(&ahead->queue);
+    }
+    return status;
 }
 
 static void queue_give_up(struct image_ahead *ahead)
@@ -36,25 +43,23 @@ static void queue_give_up(struct image_ahead *ahead)
     ahead->retry_at = nx_deadline_after(RETRY_INTERVAL);
 }
 
-enum nx_status image_ahead_attach(struct image_ahead *ahead, nx_handle memory, uint32_t *slot)
+bool image_ahead_ready(struct image_ahead *ahead)
 {
-    enum nx_status status = ahead->open ? NX_OK : queue_open(ahead);
-    return status == NX_OK ? nx_block_queue_attach(&ahead->queue, memory, slot) : status;
-}
-
-void image_ahead_detach(struct image_ahead *ahead, uint64_t generation, uint32_t slot)
-{
-    if (ahead->open && ahead->generation == generation) {
-        // Nothing is on its way there and the slot is one of the queue's: it cannot be refused.
-        (void)!nx_block_queue_detach(&ahead->queue, slot);
+    if (!ahead->open && ahead->image->source == PACKAGE_FS_SOURCE_VIRTIO_BLK &&
+        nx_clock_now() >= ahead->retry_at) {
+        ahead->open = queue_create(ahead) == NX_OK;
+        if (!ahead->open) {
+            ahead->retry_at = nx_deadline_after(RETRY_INTERVAL);
+        }
     }
+    return ahead->open;
 }
 
-bool image_ahead_start(struct image_ahead *ahead, struct image_read *read, uint32_t slot)
+bool image_ahead_start(struct image_ahead *ahead, struct image_read *read)
 {
     enum nx_status status = nx_block_queue_add(&ahead->queue, read->offset / NX_BLOCK_SECTOR_BYTES,
                                                (uint32_t)(read->length / NX_BLOCK_SECTOR_BYTES),
-                                               slot, read->place, read);
+                                               ahead->slot, read->place, read);
     if (status != NX_OK) {
         return false;
     }
@@ -81,7 +86,8 @@ struct image_read *image_ahead_take(struct image_ahead *ahead, enum nx_status *s
     struct image_read *read = result.cookie;
     *status = result.status;
     if (*status == NX_OK) {
-        *status = image_verify(ahead->image, read->offset, read->length, read->memory, read->place);
+        *status =
+            image_accept(ahead->image, read->offset, read->length, ahead->staged + read->place);
     }
     return read;
 }

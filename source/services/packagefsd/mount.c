@@ -4,6 +4,7 @@
 #include "nexus/log.h"
 #include "nexus/mark.h"
 #include "nexus/process.h"
+#include <string.h>
 
 static enum nx_status root_list(const struct erofs *fs)
 {
@@ -30,7 +31,7 @@ static enum nx_status file_system_open(struct mount *mount, const char **refusal
     enum nx_status status = erofs_mount(&mount->fs, &source, &erofs_refusal);
     *refusal = erofs_refusal_name(erofs_refusal);
     if (status == NX_OK && (1u << mount->fs.block_bits) < mount->image.unit) {
-        *refusal = "blocks-smaller-than-sectors";
+        *refusal = "blocks-smaller-than-hashed";
         return NX_ERR_UNSUPPORTED;
     }
     if (status == NX_OK) {
@@ -40,29 +41,45 @@ static enum nx_status file_system_open(struct mount *mount, const char **refusal
     return status;
 }
 
-// Whether the image itself is at fault, not the way to it.
-static bool is_format(enum nx_status status)
+// Whether the image itself is at fault, or the way to it.
+static const char *reason_of(enum nx_status status)
 {
-    return status == NX_ERR_BAD_FORMAT || status == NX_ERR_TRUNCATED || status == NX_ERR_HASH ||
-           status == NX_ERR_UNSUPPORTED || status == NX_ERR_OUT_OF_RANGE;
+    if (status == NX_ERR_HASH) {
+        return "hash";
+    }
+    bool is_format = status == NX_ERR_BAD_FORMAT || status == NX_ERR_TRUNCATED ||
+                     status == NX_ERR_UNSUPPORTED || status == NX_ERR_OUT_OF_RANGE;
+    return is_format ? "format" : "io";
+}
+
+static void mounted_tell(const struct image *image)
+{
+    if (image->source != PACKAGE_FS_SOURCE_VIRTIO_BLK) {
+        nx_log("pkgfs: mounted from in-memory fixtures ro");
+        return;
+    }
+    uint64_t id;
+    memcpy(&id, image->signed_.key_id, sizeof(id)); // as minisign prints it
+    nx_log("pkgfs: image signed key=%016llX version=%llu", (unsigned long long)id,
+           (unsigned long long)image->signed_.version);
+    nx_log("pkgfs: mounted from virtio-blk ro");
 }
 
 enum nx_status mount_open(struct mount *mount)
 {
-    const char *refusal = "source";
-    enum nx_status status = image_open(&mount->image);
+    struct image_refusal refusal;
+    enum nx_status status = image_open(&mount->image, &refusal);
 
     if (status == NX_OK) {
-        status = file_system_open(mount, &refusal);
+        status = file_system_open(mount, &refusal.detail);
     }
     if (status != NX_OK) {
-        nx_log("pkgfs: refused reason=%s detail=%s status=%s", is_format(status) ? "format" : "io",
-               refusal, nx_status_text(status));
+        nx_log("pkgfs: refused reason=%s detail=%s status=%s",
+               refusal.reason != NULL ? refusal.reason : reason_of(status), refusal.detail,
+               nx_status_text(status));
         return status;
     }
     NX_MARK(NX_MARK_MOUNTED);
-    nx_log("pkgfs: mounted from %s ro", mount->image.source == PACKAGE_FS_SOURCE_VIRTIO_BLK
-                                            ? "virtio-blk"
-                                            : "in-memory fixtures");
+    mounted_tell(&mount->image);
     return NX_OK;
 }

@@ -11,10 +11,10 @@ struct mount {
     struct erofs fs; // reads through image
 };
 
-// Opens the image, reads its superblock, its root directory and that directory's entries, and
-// prints the marker that says where it was mounted from; on failure the line that says why not.
-// `mount` is zeroed before and stays where it is. There is no second choice: a disk that cannot be
-// mounted is not replaced by the fixtures.
+// Opens the image, checks its signature, reads its superblock, its root directory and that
+// directory's entries, each block verified, and prints the marker that says where it was mounted
+// from; on failure the line that says why not. `mount` is zeroed before and stays where it is.
+// There is no second choice: a disk that cannot be mounted is not replaced by the fixtures.
 NX_MUST_CHECK enum nx_status mount_open(struct mount *mount);
 
 #endif

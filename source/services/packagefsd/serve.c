@@ -392,9 +392,10 @@ static enum nx_answer serve_status(struct service *service, struct nx_request *r
     package_fs_report_set_cache_hits(&report, image->cache.hits + files->hits);
     package_fs_report_set_cache_misses(&report, image->cache.misses + files->misses);
     package_fs_report_set_io_errors(&report, image->io_errors);
-    package_fs_report_set_verified_blocks(&report, 0); // no hash tree: see image_verify
+    package_fs_report_set_verified_blocks(&report, image->tree->verified);
+    package_fs_report_set_hash_errors(&report, image->tree->refused);
     package_fs_report_set_open_files(&report, (uint32_t)files->open_files);
-    package_fs_report_set_image_version(&report, 0); // the format has none yet
+    package_fs_report_set_image_version(&report, image->signed_.version);
     return answer_send(request, &answer);
 }
 

@@ -254,6 +254,7 @@ enum nx_status nx_package_status(struct nx_package_report *report)
             .cache_misses = package_fs_report_cache_misses(&reader),
             .io_errors = package_fs_report_io_errors(&reader),
             .verified_blocks = package_fs_report_verified_blocks(&reader),
+            .hash_errors = package_fs_report_hash_errors(&reader),
             .open_files = package_fs_report_open_files(&reader),
             .image_version = package_fs_report_image_version(&reader),
         };

@@ -58,6 +58,7 @@ struct nx_package_report {
     uint64_t cache_misses;
     uint64_t io_errors;
     uint64_t verified_blocks;
+    uint64_t hash_errors;
     uint32_t open_files;
     uint64_t image_version;
 };

@@ -293,6 +293,12 @@ NX_MUST_CHECK NX_INLINE enum nx_status nx_memory_map(nx_handle process, nx_handl
         address);
 }
 
+// Commits and enters all pages of the mapping that starts at `address`.
+NX_MUST_CHECK NX_INLINE enum nx_status nx_memory_populate(nx_handle process, uint64_t address)
+{
+    return (enum nx_status)nx_ecall4(NX_SYS_MEMORY_POPULATE, process, address, 0, 0).a0;
+}
+
 NX_MUST_CHECK NX_INLINE enum nx_status nx_memory_unmap(nx_handle process, uint64_t address)
 {
     return (enum nx_status)nx_ecall4(NX_SYS_MEMORY_UNMAP, process, address, 0, 0).a0;
