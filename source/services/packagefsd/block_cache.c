@@ -143,11 +143,14 @@ static enum nx_status line_require(struct block_cache *cache, struct block_cache
     uint32_t wanted = ((1u << (last - first + 1)) - 1) << first;
     enum nx_status status = NX_OK;
 
-    if ((line->checked & wanted) == wanted) {
+    if ((line->arrived & wanted) == wanted) {
         cache->hits++;
+    } else {
+        cache->misses++;
+    }
+    if ((line->checked & wanted) == wanted) {
         return NX_OK;
     }
-    cache->misses++;
     // A line that holds some blocks was not to be had whole, and a failed transfer may overwrite
     // them.
     if (line->arrived == 0) {

@@ -249,6 +249,7 @@ static void dump_fs_report(struct dump *dump, const struct package_fs_report_rea
     DUMP_NUMBER("verifiedBlocks", package_fs_report_verified_blocks(reader));
     DUMP_NUMBER("openFiles", package_fs_report_open_files(reader));
     DUMP_NUMBER("imageVersion", package_fs_report_image_version(reader));
+    DUMP_NUMBER("hashErrors", package_fs_report_hash_errors(reader));
 }
 
 static void dump_fs_response(struct dump *dump, const struct package_fs_response_reader *reader)
@@ -351,6 +352,7 @@ static void fill_fs_report(struct package_fs_report_builder builder)
     FILL_NUMBER(package_fs_report_set_verified_blocks, uint64_t, "verifiedBlocks");
     FILL_NUMBER(package_fs_report_set_open_files, uint32_t, "openFiles");
     FILL_NUMBER(package_fs_report_set_image_version, uint64_t, "imageVersion");
+    FILL_NUMBER(package_fs_report_set_hash_errors, uint64_t, "hashErrors");
 }
 
 static enum nx_status fill_fs_entry(const struct capnp_list_builder *list, uint32_t index,

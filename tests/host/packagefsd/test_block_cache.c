@@ -19,7 +19,9 @@ static struct block_cache cache;
 
 static struct disk {
     uint64_t fills;
-    uint64_t bad_block; // no range with this block can be read
+    uint64_t bad_block;   // no range with this block can be read
+    uint64_t wrong_block; // this one arrives changed
+    uint64_t checks;
     bool dead;
 } disk;
 
@@ -28,7 +30,7 @@ static uint8_t image_byte(uint64_t offset)
     return (uint8_t)(offset ^ (offset >> 8) * 31 ^ (offset >> 15) * 7);
 }
 
-static enum nx_status disk_fill(void *context, uint64_t offset, uint64_t length, uint64_t place)
+static enum nx_status disk_fill(void *context, uint64_t offset, uint64_t length, uint8_t *place)
 {
     struct disk *self = context;
     self->fills++;
@@ -36,20 +38,36 @@ static enum nx_status disk_fill(void *context, uint64_t offset, uint64_t length,
     assert_int_equal(offset / LINE, (offset + length - 1) / LINE);
     assert_true(offset + length <= IMAGE_SIZE);
     assert_true((offset + length) % BLOCK == 0 || offset + length == IMAGE_SIZE);
-    assert_true(place + length <= sizeof(memory));
+    assert_true(place >= memory && place + length <= memory + sizeof(memory));
     bool holds_bad = offset <= self->bad_block * BLOCK && self->bad_block * BLOCK < offset + length;
     for (uint64_t i = 0; i < length; i++) { // a failed transfer may have written anything
-        memory[place + i] = holds_bad || self->dead ? 0xee : image_byte(offset + i);
+        bool wrong = (offset + i) / BLOCK == self->wrong_block;
+        place[i] = holds_bad || self->dead || wrong ? 0xee : image_byte(offset + i);
     }
     return holds_bad || self->dead ? NX_ERR_IO : NX_OK;
+}
+
+static enum nx_status block_check(void *context, uint64_t offset, uint64_t length,
+                                  const uint8_t *block)
+{
+    struct disk *self = context;
+    self->checks++;
+    assert_int_equal(offset % BLOCK, 0);
+    assert_true(length == BLOCK || offset + length == IMAGE_SIZE);
+    for (uint64_t i = 0; i < length; i++) {
+        if (block[i] != image_byte(offset + i)) {
+            return NX_ERR_HASH;
+        }
+    }
+    return NX_OK;
 }
 
 static int prepare(void **state)
 {
     (void)state;
     memset(memory, 0xcc, sizeof(memory));
-    disk = (struct disk){.bad_block = UINT64_MAX / BLOCK};
-    block_cache_init(&cache, memory, IMAGE_SIZE, disk_fill, &disk);
+    disk = (struct disk){.bad_block = UINT64_MAX / BLOCK, .wrong_block = UINT64_MAX / BLOCK};
+    block_cache_init(&cache, memory, IMAGE_SIZE, disk_fill, block_check, &disk);
     return 0;
 }
 
@@ -155,6 +173,32 @@ static void test_a_line_that_lost_its_place_does_not_answer_for_it(void **state)
     assert_reads(0, LINE);
 }
 
+static void test_a_block_is_checked_once_and_when_it_is_wanted(void **state)
+{
+    (void)state;
+    assert_reads(2 * BLOCK + 5, 1);
+    assert_int_equal(disk.checks, 1); // its seven neighbours have arrived, unchecked
+    assert_reads(2 * BLOCK, BLOCK);
+    assert_int_equal(disk.checks, 1);
+    assert_reads(0, LINE);
+    assert_int_equal(disk.checks, BLOCK_CACHE_LINE_BLOCKS);
+    assert_int_equal(disk.fills, 1);
+}
+
+static void test_a_changed_block_is_refused_and_fetched_again(void **state)
+{
+    (void)state;
+    disk.wrong_block = 3;
+    assert_int_equal(read_status(3 * BLOCK, 1), NX_ERR_HASH);
+    assert_reads(2 * BLOCK, BLOCK); // its neighbours are good
+    assert_reads(4 * BLOCK, BLOCK);
+    assert_int_equal(read_status(2 * BLOCK, 3 * BLOCK), NX_ERR_HASH);
+    uint64_t fills = disk.fills;
+    disk.wrong_block = UINT64_MAX / BLOCK;
+    assert_reads(3 * BLOCK, BLOCK);
+    assert_int_equal(disk.fills, fills + 1);
+}
+
 static void test_any_sequence_of_reads_returns_the_image(void **state)
 {
     (void)state;
@@ -183,6 +227,8 @@ int main(void)
         cmocka_unit_test_setup(test_reads_past_the_end_are_refused, prepare),
         cmocka_unit_test_setup(test_the_line_used_longest_ago_makes_room, prepare),
         cmocka_unit_test_setup(test_a_bad_block_takes_no_neighbour_with_it, prepare),
+        cmocka_unit_test_setup(test_a_block_is_checked_once_and_when_it_is_wanted, prepare),
+        cmocka_unit_test_setup(test_a_changed_block_is_refused_and_fetched_again, prepare),
         cmocka_unit_test_setup(test_a_failed_read_is_tried_again, prepare),
         cmocka_unit_test_setup(test_a_line_that_lost_its_place_does_not_answer_for_it, prepare),
         cmocka_unit_test_setup(test_any_sequence_of_reads_returns_the_image, prepare),

@@ -16,5 +16,6 @@ NX_MUST_CHECK enum nx_status nx_memory_create(uint64_t size, uint32_t flags, nx_
 NX_MUST_CHECK enum nx_status nx_handle_duplicate(nx_handle handle, uint32_t rights, uint64_t badge,
                                                  nx_handle *duplicate);
 void nx_handle_drop(nx_handle handle);
+NX_MUST_CHECK enum nx_status nx_memory_populate(nx_handle process, uint64_t address);
 
 #endif
