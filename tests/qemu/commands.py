@@ -32,6 +32,7 @@ JSON_COMMANDS = [
     "mem",
     "services",
     "kill block",
+    "pkg info",
     "ls pkg://",
     "cat pkg://fixtures/hello.txt",
     "stat pkg://fixtures/hello.txt",

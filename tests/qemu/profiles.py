@@ -17,6 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "bench"))
 import bench
 import commands
 import console
+import images
 import latency
 import panic_report
 import record
@@ -247,6 +248,9 @@ PROFILES = [
     Profile("stack-overflow", "a kernel stack overflow on each hart", overflows, timeout=PANIC_SECONDS),
     Profile("console", "the interactive prompt", console.run, append="", timeout=90),
     Profile("nx-commands", "nx from the host", commands.run, append="", timeout=120),
+    Profile("image-refused", "images that nobody trusted has signed, old and damaged ones", images.refused),
+    Profile("image-truncated", "an image cut at ten places", images.truncated),
+    Profile("image-flipped", "a changed block of data, and of the tree", images.served, append=""),
     # Counterfactuals: the cause of a marker is removed, and the gate must go red because of it.
     Profile(
         "red-ipi",

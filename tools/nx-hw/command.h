@@ -73,7 +73,8 @@ int processes_run(struct invocation *invocation);  // processes.c
 int memory_run(struct invocation *invocation);
 int services_run(struct invocation *invocation); // services.c
 int kill_run(struct invocation *invocation);
-int list_run(struct invocation *invocation); // package.c
+int package_info_run(struct invocation *invocation); // package_info.c
+int list_run(struct invocation *invocation);         // package.c
 int cat_run(struct invocation *invocation);
 int stat_run(struct invocation *invocation);
 int sum_run(struct invocation *invocation);     // package_sum.c

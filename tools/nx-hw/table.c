@@ -28,6 +28,8 @@ const struct command commands[] = {
      services_run, 0, 0, false, false, NULL},
     {"kill", "SERVICE", "kill a service, by its name or its program's; it starts again",
      kill_run, 1, 1, false, false, service_names},
+    {"pkg info", "", "pkg://: image, its version, blocks verified and refused",
+     package_info_run, 0, 0, false, false, NULL},
     {"ls", "PATH", "list a directory of pkg://",
      list_run, 1, 1, false, false, package_paths},
     {"cat", "PATH", "print a file of pkg://",

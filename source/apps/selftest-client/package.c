@@ -238,6 +238,9 @@ enum test_outcome test_package_disk(struct test_report *report)
     }
     EXPECT(report, package.source == NX_PACKAGE_SOURCE_VIRTIO_BLK, "source %d",
            (int)package.source);
+    EXPECT(report, package.verified_blocks > 0, "no block was verified");
+    EXPECT(report, package.hash_errors == 0, "%d blocks are wrong", (int)package.hash_errors);
+    EXPECT(report, package.image_version > 0, "the image has no version");
     enum test_outcome outcome = files_match(report);
     return outcome == TEST_PASS ? block_service(report) : outcome;
 }

@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Package images that are not what they should be: each is refused with its reason, or its bad blocks
+are errors while everything else is served right. Never the fixtures instead, never a wrong byte."""
+
+import re
+import struct
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from console import Session
+from qemu_boot import BUILD, ROOT, Boot
+
+if TYPE_CHECKING:
+    from profiles import Profile
+
+IMAGE = BUILD / "pkgfs.img"
+MAKER = ROOT / "tools" / "mk-pkgfs-img" / "mk-pkgfs-img.py"
+BLOCK = 4096
+SECTOR = 512
+HEADER_BYTES = 512
+DATA_SIZE_AT = 24
+EROFS_SUPERBLOCK = 1024
+LARGE_FILE = "fixtures/large.bin"
+SETTLED = re.compile(rb"^(pkgfs: mounted|init: service packages down).*$", re.MULTILINE)
+REFUSAL = re.compile(rb"^pkgfs: refused reason=(\w+) detail=(\S+) ", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A damaged image and the reason with which it must be refused."""
+
+    name: str
+    make: Callable[[bytes], bytes]
+    reason: str
+
+
+def data_size(image: bytes) -> int:
+    size: int = struct.unpack_from("<Q", image, len(image) - BLOCK + DATA_SIZE_AT)[0]
+    return size
+
+
+def flip(image: bytes, at: int) -> bytes:
+    damaged = bytearray(image)
+    damaged[at] ^= 0x01
+    return bytes(damaged)
+
+
+def without_signature(image: bytes) -> bytes:
+    return image[: len(image) - BLOCK + HEADER_BYTES] + bytes(BLOCK - HEADER_BYTES)
+
+
+def signed_again(secret: Path, version: int) -> bytes:
+    """A small image by this key and of this version, made as the build makes its own."""
+    with tempfile.TemporaryDirectory() as scratch:
+        output = Path(scratch) / "image"
+        tree = ("--tree", str(ROOT / "pkg"), "--fixtures")
+        seal = ("--sign", str(secret), "--image-version", str(version))
+        subprocess.run([sys.executable, str(MAKER), *tree, *seal, "--output", str(output)], check=True)
+        return output.read_bytes()
+
+
+def strangers_image(_: bytes) -> bytes:
+    with tempfile.TemporaryDirectory() as scratch:
+        secret = Path(scratch) / "secret"
+        command = ["minisign", "-G", "-W", "-p", f"{secret}.pub", "-s", str(secret)]
+        subprocess.run(command, check=True, capture_output=True, stdin=subprocess.DEVNULL)
+        return signed_again(secret, 1)
+
+
+def old_image(_: bytes) -> bytes:
+    return signed_again(Path((BUILD / "package-trust.key").read_text().strip()), 0)
+
+
+REFUSED = [
+    Case("unsigned", lambda image: image[: data_size(image)], "signature"),
+    Case("signature-removed", without_signature, "signature"),
+    Case("wrong-key", strangers_image, "signature"),
+    Case("rolled-back", old_image, "version"),
+    Case("flipped-header", lambda image: flip(image, len(image) - BLOCK + 300), "signature"),
+    Case("flipped-signature", lambda image: flip(image, len(image) - BLOCK + HEADER_BYTES + 80), "signature"),
+    Case("flipped-magic", lambda image: flip(image, len(image) - BLOCK), "format"),
+    Case("flipped-tree-superblock", lambda image: flip(image, data_size(image) + 8), "format"),
+    Case("flipped-tree-root", lambda image: flip(image, data_size(image) + BLOCK), "hash"),
+    Case("flipped-metadata", lambda image: flip(image, EROFS_SUPERBLOCK + 40), "hash"),
+    Case("no-image", lambda image: bytes(range(256)) * 64, "format"),
+]
+
+
+def truncations(image: bytes) -> Iterator[Case]:
+    """Ten places: in each part of the image, on and off block borders."""
+    data, whole = data_size(image), len(image)
+    for size in (
+        SECTOR,
+        BLOCK,
+        2 * BLOCK,
+        data // 2 // BLOCK * BLOCK + SECTOR,
+        data - BLOCK,
+        data + SECTOR,
+        data + BLOCK,
+        whole - 2 * BLOCK,
+        whole - BLOCK,
+        whole - SECTOR,
+    ):
+        yield Case(f"truncated-{size}", lambda image, size=size: image[:size], "truncated")
+
+
+def judge_refusal(case: Case, log: Path, timeout: float) -> list[str]:
+    disk = log.with_suffix(".img")
+    disk.write_bytes(case.make(IMAGE.read_bytes()))
+    path = log.with_suffix(f".{case.name}.log")
+    with Boot(path, {"SMP": "1", "APPEND": "", "DISK": str(disk)}) as machine:
+        outcome = machine.wait(timeout, SETTLED)
+    disk.unlink()
+    found = [reason.decode() for reason, _ in REFUSAL.findall(outcome.log)]
+    reasons = []
+    if found != [case.reason]:
+        reasons.append(f"{case.name}: refused with {found}, expected {case.reason} ({path.name})")
+    if b"pkgfs: mounted" in outcome.log or outcome.end != "reached":
+        reasons.append(f"{case.name}: mounted, or no end ({path.name})")
+    return reasons
+
+
+def refused(profile: "Profile", log: Path) -> list[str]:
+    return [reason for case in REFUSED for reason in judge_refusal(case, log, profile.timeout)]
+
+
+def truncated(profile: "Profile", log: Path) -> list[str]:
+    cases = truncations(IMAGE.read_bytes())
+    return [reason for case in cases for reason in judge_refusal(case, log, profile.timeout)]
+
+
+# ---- Mounted, with blocks that are wrong ---------------------------------------------------------
+
+
+def flipped_data(image: bytes) -> bytes:
+    """In the middle of the large file, whose bytes begin somewhere on a block border."""
+    content = large_content()
+    return flip(image, image.index(content[:BLOCK]) + len(content) // 2)
+
+
+def large_content() -> bytes:
+    state, content = 1, bytearray()
+    for _ in range(BLOCK * 76):
+        state = (state * 1664525 + 1013904223) & 0xFFFFFFFF
+        content.append(state >> 24)
+    return bytes(content)
+
+
+def flipped_tree(image: bytes) -> bytes:
+    """In the tree's lowest level, the block above the 65th to 128th block of data."""
+    return flip(image, data_size(image) + 3 * BLOCK + 40)
+
+
+def judge_served(damage: Callable[[bytes], bytes], profile: "Profile", log: Path) -> list[str]:
+    disk = log.with_suffix(f".{damage.__name__}.img")
+    disk.write_bytes(damage(IMAGE.read_bytes()))
+    lines = (BUILD / "pkgfs.img.sums").read_text().splitlines()
+    sums = {f"pkg://{path}": digest for digest, path in (line.split("  ", 1) for line in lines)}
+    options = {"SMP": "2", "APPEND": "", "DISK": str(disk)}
+    with Session(log.with_suffix(f".{damage.__name__}.log"), options, profile.timeout) as session:
+        answer = session.command("sum -r pkg://")
+        report = session.command("pkg info")
+        again = session.command(f"sum pkg://{LARGE_FILE}")
+    disk.unlink()
+    told = dict(reversed(pair) for pair in re.findall(r"([0-9a-f]{64})  (pkg://\S+)", answer))
+    failed = set(sums) - set(told)
+    name = damage.__name__
+    reasons = [f"{name}: wrong bytes of {path}" for path, digest in told.items() if sums.get(path) != digest]
+    if f"pkg://{LARGE_FILE}" not in failed or len(failed) == len(sums):
+        reasons.append(f"{name}: failed are {sorted(failed)}")
+    if answer.count("hash mismatch") < len(failed) or "hash mismatch" not in again:
+        reasons.append(f"{name}: not every failure is told as one of a hash")
+    if not re.search(r"verified=[1-9]\d* wrong=[1-9]", report):
+        reasons.append(f"{name}: nx pkg info counts no wrong block: {report!r}")
+    return reasons
+
+
+def served(profile: "Profile", log: Path) -> list[str]:
+    return [reason for damage in (flipped_data, flipped_tree) for reason in judge_served(damage, profile, log)]
