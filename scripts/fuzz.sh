@@ -38,7 +38,8 @@ esac
 out=build/fuzz/$target
 mkdir -p "$out/objects" "$out/corpus"
 flags='-std=gnu17 -O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer,address,undefined
-    -fno-sanitize-recover=all -Isource/abi -Isource/libs -Isource/drivers -Itests/host -Ibuild/schemas'
+    -fno-sanitize-recover=all -Isource/abi -Isource/libs -Isource/drivers -Itests/host -Ibuild/schemas
+    -isystem build/debian-source/libsodium/src/libsodium/include'
 
 # An archive, so that a target takes only what it calls.
 rm -f "$out/objects/"*.o "$out/libraries.a"
@@ -51,7 +52,7 @@ ar rcs "$out/libraries.a" "$out/objects/"*.o
 
 more=$(sed -n 's|^// fuzz-sources: *||p' "$source")
 # shellcheck disable=SC2086  # lists of words
-clang $flags -o "$out/fuzz_$target" "$source" $more "$out/libraries.a"
+clang $flags -o "$out/fuzz_$target" "$source" $more "$out/libraries.a" build/source/libs/verity/libsodium_host.a
 
 set -- -max_total_time="$seconds" -print_final_stats=1 -artifact_prefix="$out/" "$@" "$out/corpus"
 [ ! -d "tests/fuzz/corpus/$target" ] || set -- "$@" "tests/fuzz/corpus/$target"

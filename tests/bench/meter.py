@@ -9,7 +9,7 @@ import statistics
 from dataclasses import dataclass, field
 from pathlib import Path
 
-LAP, BEGIN, END, START, STOP, MOUNTED, RESUME, SUBJECT = 1, 2, 3, 4, 5, 6, 7, 8
+LAP, BEGIN, END, START, STOP, MOUNTED, RESUME, SUBJECT, CHECK_BEGIN, CHECK_END = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
 FIRMWARE, KERNEL, USER = 0, 1, 2
 PARTS = 3
 EVERYTHING = (FIRMWARE, KERNEL, USER)
@@ -56,6 +56,8 @@ class Record:
     kernel_entry: Counts | None = None
     first_user: Counts | None = None
     mounted: Counts | None = None
+    check_begin: Counts | None = None  # of the image's signature, at the first mount
+    check_end: Counts | None = None
 
     @property
     def regions(self) -> list[Region]:
@@ -83,6 +85,10 @@ class Reader:
     def mark(self, number: int, counts: Counts) -> None:
         if number == MOUNTED:
             self.record.mounted = self.record.mounted or counts
+        elif number == CHECK_BEGIN:
+            self.record.check_begin = self.record.check_begin or counts
+        elif number == CHECK_END:
+            self.record.check_end = self.record.check_end or counts
         elif number == BEGIN:
             self.region, self.last_lap, self.start = Region(), None, None
             if not self.record.subjects:

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The disk that throughput is measured on, which tests/bench/throughput.py makes: behind the
-// package image a region in which each 4 KiB block repeats one word that follows from its place.
+// The disk that throughput is measured on, which tests/bench/throughput.py makes: from some offset
+// on a region in which each 4 KiB block repeats one word that follows from its place.
 //
 // Shared with the polling reader (tests/bench/polling), so that both do the same.
 #ifndef BENCH_DISK_H

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from machine import BenchError
-from qemu_boot import ROOT
+from qemu_boot import BUILD, ROOT
 
 from linux.packages import WORK, Kernel
 
@@ -84,6 +84,7 @@ def make_disk() -> Path:
     (tree / "bench" / "large.bin").write_bytes(random.Random(1).randbytes(LARGE_FILE_BYTES))
     fresh = disk.with_suffix(".new")
     maker = ROOT / "tools" / "mk-pkgfs-img" / "mk-pkgfs-img.py"
-    call([sys.executable, str(maker), "--tree", str(tree), "--output", str(fresh)], "disk image")
+    seal = ["--sign-with", str(BUILD / "package-trust.key"), "--image-version", "1"]
+    call([sys.executable, str(maker), "--tree", str(tree), *seal, "--output", str(fresh)], "disk image")
     os.replace(fresh, disk)
     return disk
