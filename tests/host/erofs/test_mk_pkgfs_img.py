@@ -2,6 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """mk-pkgfs-img: the same bytes from the same tree, whatever the circumstances; named refusals.
 
+Signed images are judged by veritysetup, minisign and fsck.erofs, by the commands of
+docs/storage/package_fs.md.
+
 usage: test_mk_pkgfs_img.py MK_PKGFS_IMG PKG_TREE
 """
 
@@ -10,6 +13,8 @@ from __future__ import annotations
 import hashlib
 import os
 import random
+import re
+import struct
 import subprocess
 import sys
 import tempfile
@@ -18,6 +23,10 @@ from pathlib import Path
 
 TOOL = ""
 PKG = ""
+
+KEYS = Path(__file__).resolve().parents[3] / "tools/mk-pkgfs-img/development-key"
+DOCUMENT = Path(__file__).resolve().parents[3] / "docs/storage/package_fs.md"
+BLOCK = 4096
 
 FILES = {f"dir{i % 7}/sub/file{i}": b"%d\n" % i * (i * 37) for i in range(60)}
 FILES["fixtures/a"] = b"fixture"
@@ -106,6 +115,89 @@ class Images(unittest.TestCase):
         )
         self.assertEqual(len(images[0]) % 4096, 0)
 
+    def signed(self, output: str, *arguments: str) -> bytes:
+        tree = self.root / "signed-tree"
+        if not tree.is_dir():
+            tree_make(tree, 1, hard_links=False)
+        key = () if "--sign" in arguments else ("--sign", str(KEYS / "minisign.key"))
+        return self.build(output, "--tree", str(tree), *key, *arguments)
+
+    def documented_check(self, image: Path, key: Path) -> subprocess.CompletedProcess[str]:
+        """Runs the commands that the document gives for checking an image, each of which must succeed."""
+        block = re.search(r"<!-- check-image.*?```sh\n(.*?)```", DOCUMENT.read_text(), re.DOTALL)
+        self.assertIsNotNone(block)
+        assert block is not None
+        environment = dict(os.environ, PATH=os.environ["PATH"] + ":/usr/sbin:/sbin", image=str(image), key=str(key))
+        command = ["bash", "-euo", "pipefail", "-c", block[1]]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+    def test_standard_tools_accept_the_parts_of_a_signed_image(self) -> None:
+        self.signed("i", "--image-version", "3")
+        result = self.documented_check(self.root / "i", KEYS / "minisign.pub")
+        self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
+        self.assertIn("signature verified", result.stdout)
+
+    def test_standard_tools_refuse_damage_in_each_part(self) -> None:
+        image = self.signed("i")
+        data = struct.unpack_from("<Q", image, len(image) - BLOCK + 24)[0]
+        for at in (1024 + 40, data + BLOCK + 5, len(image) - BLOCK + 300, len(image) - BLOCK + 560):
+            with self.subTest(at=at):
+                damaged = bytearray(image)
+                damaged[at] ^= 1
+                (self.root / "damaged").write_bytes(damaged)
+                result = self.documented_check(self.root / "damaged", KEYS / "minisign.pub")
+                self.assertNotEqual(result.returncode, 0)
+
+    def test_the_tree_is_the_one_that_veritysetup_makes(self) -> None:
+        image = self.signed("i")
+        data, _, tree = struct.unpack_from("<QQQ", image, len(image) - BLOCK + 24)
+        self.assertGreater(data // BLOCK, 64)  # two levels
+        salt = image[-BLOCK + 128 : -BLOCK + 256].hex()
+        uuid = image[-BLOCK + 96 : -BLOCK + 112].hex()
+        (self.root / "data").write_bytes(image[:data])
+        dashed = "-".join((uuid[:8], uuid[8:12], uuid[12:16], uuid[16:20], uuid[20:]))
+        result = subprocess.run(
+            ["veritysetup", "format", str(self.root / "data"), str(self.root / "tree")]
+            + ["--hash=blake2b-512", f"--salt={salt}", f"--uuid={dashed}"],
+            env=dict(os.environ, PATH=os.environ["PATH"] + ":/usr/sbin:/sbin"),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertEqual((self.root / "tree").read_bytes(), image[data : data + tree])
+        self.assertIn(image[-BLOCK + 256 : -BLOCK + 320].hex(), result.stdout)
+
+    def test_signing_twice_gives_the_same_bytes_and_another_version_or_key_does_not(self) -> None:
+        image = self.signed("one", "--image-version", "1")
+        self.assertEqual(image, self.signed("again", "--image-version", "1"))
+        self.assertNotEqual(image, self.signed("two", "--image-version", "2"))
+        secret, public = self.root / "own.key", self.root / "own.pub"
+        command = ["minisign", "-G", "-W", "-s", str(secret), "-p", str(public)]
+        subprocess.run(command, check=True, capture_output=True, stdin=subprocess.DEVNULL)
+        self.assertNotEqual(image, self.signed("own", "--image-version", "1", "--sign", str(secret)))
+        self.assertEqual(self.documented_check(self.root / "own", public).returncode, 0)
+        self.assertNotEqual(self.documented_check(self.root / "own", KEYS / "minisign.pub").returncode, 0)
+
+    def test_the_key_of_NEXUS_SIGN_KEY_is_the_one_that_is_trusted(self) -> None:
+        trust = Path(TOOL).parent / "mk-package-trust.py"
+        secret, public, output = self.root / "own.key", self.root / "own.pub", self.root / "trust"
+        command = ["minisign", "-G", "-W", "-s", str(secret), "-p", str(public)]
+        subprocess.run(command, check=True, capture_output=True, stdin=subprocess.DEVNULL)
+        for chosen, key in (("", KEYS / "minisign.pub"), (str(secret), public)):
+            command = [sys.executable, str(trust), "--minimum-version", "4", "--output", str(output)]
+            environment = dict(os.environ, NEXUS_SIGN_KEY=chosen)
+            subprocess.run(command, env=environment, check=True)
+            lines = output.read_text().splitlines()
+            self.assertIn(f"key {key.read_text().splitlines()[1]}", lines)
+            self.assertEqual(sum(line.startswith("key ") for line in lines), 1)
+            self.assertIn("minimum-image-version 4", lines)
+            self.assertEqual(any("DEVELOPMENT" in line for line in lines), chosen == "")
+        environment = dict(os.environ, NEXUS_SIGN_KEY=str(self.root / "nowhere"))
+        result = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("no key file", result.stderr)
+
     def test_a_changed_byte_or_name_changes_the_image(self) -> None:
         tree_make(self.root / "tree", 1, hard_links=False)
         before = self.build("before", "--tree", str(self.root / "tree"))
@@ -172,6 +264,8 @@ class Images(unittest.TestCase):
             (["--tree", tree, "--add", f"fixtures/a/b{good}"], "is not a directory"),
             (["--tree", str(long_tree)], "more than 254 bytes"),
             (["--tree", str(fifo_tree)], "neither file, directory nor symbolic link"),
+            (["--tree", tree, "--sign", "nowhere"], "no key file"),
+            (["--tree", tree, "--sign", str(self.program)], "minisign -R failed"),
             (["--tree", tree, "--mkfs", "no-such-mkfs"], "install erofs-utils"),
             (["--tree", tree, "--mkfs", "false"], "false failed"),
         ):
