@@ -2,12 +2,15 @@
 // Fuzzing of the Cap'n Proto reader: any bytes as a message of any of the schemas' roots.
 //
 // The first byte chooses the root; the rest is the message, in a heap buffer of exactly its size.
-// Every field is read through the generated accessors, as in tests/host/capnp. Links with
-// ours_storage.c, ours_uart.c, ours_everything.c and dump.c from there, and with the runtime.
+// Every field is read through the generated accessors, as in tests/host/capnp.
+//
+// fuzz-sources: tests/host/capnp/ours_storage.c tests/host/capnp/ours_uart.c
+// fuzz-sources: tests/host/capnp/ours_everything.c tests/host/capnp/dump.c
+// fuzz-includes: tests/host/capnp build/tests/host/capnp build/schemas
 #include <stdlib.h>
 #include <string.h>
 
-#include "ours.h"
+#include "capnp/ours.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

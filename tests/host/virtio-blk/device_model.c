@@ -86,6 +86,10 @@ static uint32_t config_read(struct device_model *model, uint32_t offset)
         model->capacity += 0x10;
         model->generation++;
     }
+    if (model->config_reads++ == model->config_change_at && model->config_change_at != 0) {
+        model->capacity = model->capacity_afterwards;
+        model->generation++;
+    }
     switch (offset) {
     case 0:
         return (uint32_t)model->capacity;
@@ -159,6 +163,9 @@ uint32_t device_model_read(struct device_model *model, uint32_t offset)
     if (offset % 4 != 0 || offset >= 0x200) {
         model_complain(model, "reads at %#x", offset);
         return 0;
+    }
+    if (model->gone != GONE_NOT) {
+        return model->gone == GONE_ALL_ONES ? UINT32_MAX : 0;
     }
     uint32_t value = register_truth(model, offset);
     uint32_t number = model->reads_of[offset / 4]++;
@@ -289,6 +296,9 @@ static bool known_to_version(const struct device_model *model, uint32_t offset)
 
 void device_model_write(struct device_model *model, uint32_t offset, uint32_t value)
 {
+    if (model->gone != GONE_NOT) {
+        return;
+    }
     model->writes++;
     if (offset % 4 != 0 || offset >= R_CONFIG || !known_to_version(model, offset)) {
         model_complain(model, "writes register %#x", offset);

@@ -51,6 +51,10 @@ struct model_used_lie {
         USED_CONFIG_CAPACITY_ZERO, // swallows it, capacity becomes 0, config interrupt
         USED_CONFIG_CAPACITY_HUGE,
         USED_CONFIG_BLOCK_SIZE,
+        USED_CONFIG_SEG_MAX,
+        USED_CONFIG_RESTLESS, // swallows it; from then on the configuration changes at each read
+        USED_GONE_ONES,       // swallows it and disappears
+        USED_GONE_ZEROS,
     } kind;
     uint32_t value;
     uint32_t at;     // at the n-th completion since the model's start
@@ -79,12 +83,19 @@ struct device_model {
     uint32_t seg_max;
     uint32_t blk_size;
     uint32_t queue_num_max;
-    bool automatic;        // complete everything at each notification
-    bool rejects_features; // takes FEATURES_OK back
-    bool config_restless;  // the configuration changes at each read of it
-    uint32_t reset_delay;  // STATUS reads so often non-zero after a reset; UINT32_MAX: for ever
-    uint64_t bad_sector;   // reads that touch it fail with IOERR
-    bool interrupt_stuck;  // InterruptStatus stays set whatever is acknowledged
+    bool automatic;            // complete everything at each notification
+    bool rejects_features;     // takes FEATURES_OK back
+    bool config_restless;      // the configuration changes at each read of it
+    uint32_t config_change_at; // after so many reads of it (0: never) the capacity becomes
+    uint64_t capacity_afterwards;
+    enum {
+        GONE_NOT,
+        GONE_ALL_ONES, // every register reads so, and writes go nowhere
+        GONE_ZEROS
+    } gone;
+    uint32_t reset_delay; // STATUS reads so often non-zero after a reset; UINT32_MAX: for ever
+    uint64_t bad_sector;  // reads that touch it fail with IOERR
+    bool interrupt_stuck; // InterruptStatus stays set whatever is acknowledged
     struct model_register_lie register_lie;
     struct model_used_lie used_lie;
 
@@ -108,6 +119,7 @@ struct device_model {
     uint64_t queue_address[3]; // descriptors, driver area, device area, as written
     uint32_t interrupt_status;
     uint32_t generation;
+    uint32_t config_reads;
     uint16_t seen_available; // next avail entry to fetch
     uint16_t used_index;
     uint16_t previous_head;

@@ -218,9 +218,14 @@ static void data_fill(struct device_model *model, const struct model_request *re
         if (to == NULL) {
             continue;
         }
-        for (uint64_t offset = 0; offset + 8 <= length; offset += 8, done += 8) {
+        for (uint64_t offset = 0; offset < length;) {
+            // A piece may begin and end in the middle of a word when size_max is odd.
             uint64_t word = device_model_word(request->sector + done / 512, done % 512 / 8);
-            memcpy(to + offset, &word, 8);
+            uint64_t left = 8 - done % 8;
+            uint64_t count = left < length - offset ? left : length - offset;
+            memcpy(to + offset, (const uint8_t *)&word + done % 8, count);
+            offset += count;
+            done += count;
         }
     }
 }
@@ -278,6 +283,18 @@ static bool lie_about_device(struct device_model *model)
     case USED_CONFIG_BLOCK_SIZE:
         model->blk_size = 4096;
         break;
+    case USED_CONFIG_SEG_MAX:
+        model->seg_max = 2;
+        break;
+    case USED_CONFIG_RESTLESS:
+        model->config_restless = true;
+        break;
+    case USED_GONE_ONES:
+        model->gone = GONE_ALL_ONES;
+        return true;
+    case USED_GONE_ZEROS:
+        model->gone = GONE_ZEROS;
+        return true;
     default:
         return false;
     }

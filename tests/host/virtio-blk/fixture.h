@@ -79,6 +79,8 @@ int run_patience(void);
 int run_life_cycle(void);
 int run_refusals(void);
 int run_hostile(void);
-int run_hostile_behaviour(void);
+
+// The table of hostile devices, as Markdown.
+void hostile_print(void);
 
 #endif

@@ -42,6 +42,7 @@ static const struct {
     [VIRTIO_BLK_FAULT_CONFIG_CHANGED] = {"config-changed", NX_ERR_DEVICE},
     [VIRTIO_BLK_FAULT_INTERRUPT_STORM] = {"interrupt-storm", NX_ERR_DEVICE},
     [VIRTIO_BLK_FAULT_REQUEST_TIMEOUT] = {"request-timeout", NX_ERR_TIMED_OUT},
+    [VIRTIO_BLK_FAULT_GONE] = {"gone", NX_ERR_DEVICE},
 };
 
 static const char *const state_names[] = {

@@ -115,6 +115,7 @@ enum virtio_blk_fault {
     VIRTIO_BLK_FAULT_CONFIG_CHANGED,  // the configuration changed into one that cannot be used
     VIRTIO_BLK_FAULT_INTERRUPT_STORM, // interrupts without completions, over the limit
     VIRTIO_BLK_FAULT_REQUEST_TIMEOUT, // a request passed its deadline
+    VIRTIO_BLK_FAULT_GONE,            // STATUS reads all ones: nobody answers at that address
     VIRTIO_BLK_FAULT_COUNT
 };
 

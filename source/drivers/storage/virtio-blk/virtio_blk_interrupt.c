@@ -120,6 +120,9 @@ static enum virtio_blk_fault used_drain(struct virtio_blk *device, uint32_t *tak
 static enum virtio_blk_fault status_check(const struct virtio_blk *device)
 {
     uint32_t status = register_read(device, VIRTIO_MMIO_STATUS);
+    if (status == UINT32_MAX) {
+        return VIRTIO_BLK_FAULT_GONE; // what a bus answers for a device that has been taken out
+    }
     if ((status & VIRTIO_STATUS_DEVICE_NEEDS_RESET) != 0) {
         return VIRTIO_BLK_FAULT_NEEDS_RESET;
     }
