@@ -5,6 +5,10 @@
 #   SMP=1..4             harts (4)
 #   VIRTIO=modern|legacy virtio-mmio transport (modern)
 #   DISK=PATH|none       package image (build/pkgfs.img); also IMAGE=PATH
+#   DISK_DEVICE=OPTIONS  more options of the disk's -device, such as logical_block_size=4096
+#   DISK_DRIVE=OPTIONS   more options of its -drive, such as throttling.iops-read=10
+#   DISK_FAULTS=PATH     read the image through QEMU's blkdebug with this configuration
+#   DISK_SLOT=0..7       virtio-mmio slot of the disk (0)
 #   DTB=PATH|qemu        device tree (build/virt-nexus-smp$SMP.dtb); qemu: the one QEMU makes
 #   FIRMWARE=PATH        SBI firmware (QEMU's own OpenSBI)
 #   KERNEL=PATH          kernel (build/neuron.elf)
@@ -73,8 +77,12 @@ esac
 DISK=${DISK:-${IMAGE:-$build/pkgfs.img}}
 if [ "$DISK" != none ]; then
     need_file 'package image' "$DISK"
-    set -- -drive "if=none,id=pkgfs,format=raw,file=$(escape "$DISK"),readonly=on" \
-        -device virtio-blk-device,drive=pkgfs,bus=virtio-mmio-bus.0 "$@"
+    if [ -n "${DISK_FAULTS:-}" ]; then
+        need_file 'blkdebug configuration' "$DISK_FAULTS"
+        DISK=blkdebug:$DISK_FAULTS:$DISK
+    fi
+    set -- -drive "if=none,id=pkgfs,format=raw,file=$(escape "$DISK"),readonly=on${DISK_DRIVE:+,$DISK_DRIVE}" \
+        -device "virtio-blk-device,drive=pkgfs,bus=virtio-mmio-bus.${DISK_SLOT:-0}${DISK_DEVICE:+,$DISK_DEVICE}" "$@"
 fi
 
 DTB=${DTB:-$build/virt-nexus-smp$SMP.dtb}

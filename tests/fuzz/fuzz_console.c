@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // libFuzzer target: arbitrary bytes into the console editor; checks that the screen always shows
 // the line, that the line stays valid, and that nothing but allowed output reaches the terminal.
+// A long word to complete makes long lines out of short inputs.
+//
+// fuzz-options: -max_len=128
 #include "../host/console/terminal.h"
 #include "console/console.h"
 #include <stdlib.h>
@@ -50,7 +53,15 @@ static void check_screen(const struct console *console, const struct terminal *t
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const char *const words[] = {"hw smp", "hw sbi", "help", "cat pkg://a", "\t"};
+    static const char *const words[] = {
+        "hw smp",
+        "hw sbi",
+        "help",
+        "cat pkg://a",
+        "\t",
+        "zzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzz"
+        "yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy"
+        "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"};
     static struct console console;
     static struct terminal terminal;
 

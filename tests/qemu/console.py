@@ -39,13 +39,16 @@ class Session:
     """A booted machine with its console on a pseudo-terminal; a context manager that ends QEMU.
 
     The console is the one that a user has: Ctrl-C goes to the machine, and Ctrl-A to QEMU.
+    `arguments` go to QEMU.
     """
 
-    def __init__(self, log: Path, options: dict[str, str], boot_seconds: float) -> None:
+    def __init__(
+        self, log: Path, options: dict[str, str], boot_seconds: float, arguments: tuple[str, ...] = ()
+    ) -> None:
         self.output = log.open("w", encoding="utf-8", newline="")
         self.child = pexpect.spawn(
             "sh",
-            [str(RUNNER)],
+            [str(RUNNER), *arguments],
             env=runner_environment(options | {"SERIAL": "console"}),
             cwd=str(ROOT),
             encoding="utf-8",

@@ -203,6 +203,20 @@ struct walk_result erofs_walk(struct memory_image *image)
     return walker.result;
 }
 
+// What eight steps of the polynomial's division make of each byte.
+static const uint32_t *crc32c_table(void)
+{
+    static uint32_t table[256];
+    for (uint32_t byte = 0; table[255] == 0 && byte < 256; byte++) {
+        uint32_t crc = byte;
+        for (unsigned int bit = 0; bit < 8; bit++) {
+            crc = (crc >> 1) ^ ((crc & 1) != 0 ? 0x82f63b78 : 0);
+        }
+        table[byte] = crc;
+    }
+    return table;
+}
+
 void superblock_checksum_fix(uint8_t *bytes, size_t size)
 {
     if (size < 1024 + 128 || bytes[1024 + 12] < 9 || bytes[1024 + 12] > 12) {
@@ -216,12 +230,10 @@ void superblock_checksum_fix(uint8_t *bytes, size_t size)
         return;
     }
     memset(bytes + 1024 + 4, 0, 4);
+    const uint32_t *table = crc32c_table();
     uint32_t crc = 0xffffffff;
     for (size_t i = 0; i < length; i++) {
-        crc ^= bytes[1024 + i];
-        for (unsigned int bit = 0; bit < 8; bit++) {
-            crc = (crc >> 1) ^ ((crc & 1) != 0 ? 0x82f63b78 : 0);
-        }
+        crc = (crc >> 8) ^ table[(crc ^ bytes[1024 + i]) & 0xff];
     }
     for (unsigned int i = 0; i < 4; i++) {
         bytes[1024 + 4 + i] = (uint8_t)(crc >> (8 * i));

@@ -34,7 +34,7 @@ struct erofs_source memory_image_source(struct memory_image *image);
 // size is cut to its file system's.
 struct walk_result erofs_walk(struct memory_image *image);
 
-// CRC-32C bit by bit, an independent reading of the format's checksum rule: recomputes the
+// CRC-32C, an independent reading of the format's checksum rule: recomputes the
 // superblock's checksum in place when the image is large enough to have one.
 void superblock_checksum_fix(uint8_t *bytes, size_t size);
 
