@@ -106,6 +106,22 @@ static bool offered_before(const struct console *console, const char *until, con
     return false;
 }
 
+// A word in the list that begins at `column`; returns where it ends. One that is wider than the
+// screen goes on in the next row: the last column stays free.
+static size_t list_word(struct console *console, const char *word, size_t length, size_t column)
+{
+    while (column + length >= CONSOLE_COLUMNS) {
+        size_t room = CONSOLE_COLUMNS - 1 - column;
+        console_emit(console, word, room);
+        console_emit_text(console, "\n");
+        word += room;
+        length -= room;
+        column = 0;
+    }
+    console_emit(console, word, length);
+    return column + length;
+}
+
 static void list_matches(struct console *console, const char *typed, size_t length)
 {
     const char *word = console->words;
@@ -132,8 +148,7 @@ static void list_matches(struct console *console, const char *typed, size_t leng
             console_emit_text(console, "  ");
             column += LIST_GAP;
         }
-        console_emit(console, word + start, shown);
-        column += shown;
+        column = list_word(console, word + start, shown, column);
     }
     console_emit_text(console, "\n");
     console_redraw(console);

@@ -329,6 +329,19 @@ static void test_second_tab_lists_the_next_words_once(void **state)
     assert_string_equal(fixture->terminal.above, "> h\nhw  help  hello\n> hw \nsmp  sbi  vblk\n");
 }
 
+static void test_a_listed_word_wider_than_the_screen_goes_on_in_the_next_row(void **state)
+{
+    struct fixture *fixture = *state;
+    char wide[151];
+    char rows[256];
+    memset(wide, 'w', sizeof(wide) - 1);
+    wide[sizeof(wide) - 1] = '\0';
+    add_words(fixture, (const char *const[]){"x", wide, "y", NULL});
+    expect(fixture, "\t\t", "", 0);
+    snprintf(rows, sizeof(rows), "> \nx\n%.79s\n%.71s  y\n", wide, wide);
+    assert_string_equal(fixture->terminal.above, rows);
+}
+
 static void test_tab_in_the_middle_completes_before_the_cursor(void **state)
 {
     struct fixture *fixture = *state;
@@ -423,6 +436,7 @@ int main(void)
         CASE(test_history_is_bounded),
         CASE(test_tab_extends_to_the_common_prefix),
         CASE(test_second_tab_lists_the_next_words_once),
+        CASE(test_a_listed_word_wider_than_the_screen_goes_on_in_the_next_row),
         CASE(test_tab_in_the_middle_completes_before_the_cursor),
         CASE(test_bad_completion_words_are_refused),
         CASE(test_hidden_line_comes_back_as_it_was),
