@@ -21,6 +21,7 @@ static void dump_blk_request(struct dump *dump, const struct virtio_blk_request_
         DUMP_NUMBER("read.lba", virtio_blk_request_read_lba(reader));
         DUMP_NUMBER("read.count", virtio_blk_request_read_count(reader));
         DUMP_NUMBER("read.memoryOffset", virtio_blk_request_read_memory_offset(reader));
+        DUMP_NUMBER("read.slot", virtio_blk_request_read_slot(reader));
         break;
     case VIRTIO_BLK_REQUEST_OPEN_QUEUE:
         DUMP_NUMBER("openQueue.noticeBits", virtio_blk_request_open_queue_notice_bits(reader));
@@ -103,6 +104,7 @@ static enum nx_status fill_blk_request(unsigned member, void *buffer, size_t siz
         FILL_NUMBER(virtio_blk_request_set_read_lba, uint64_t, "read.lba");
         FILL_NUMBER(virtio_blk_request_set_read_count, uint32_t, "read.count");
         FILL_NUMBER(virtio_blk_request_set_read_memory_offset, uint64_t, "read.memoryOffset");
+        FILL_NUMBER(virtio_blk_request_set_read_slot, uint16_t, "read.slot");
         break;
     case VIRTIO_BLK_REQUEST_OPEN_QUEUE:
         virtio_blk_request_init_open_queue(&builder);
