@@ -39,6 +39,11 @@ static void capacity_all_ones(struct device_model *model)
 {
     model->capacity = UINT64_MAX;
 }
+static void capacity_below_a_block(struct device_model *model)
+{
+    model->blk_size = 4096;
+    model->capacity = 7;
+}
 static void block_size_zero(struct device_model *model)
 {
     model->blk_size = 0;
@@ -222,6 +227,12 @@ static const struct attach_case attach_cases[] = {
      FAULT(CAPACITY_OVERFLOW),
      NX_ERR_DEVICE},
     {"capacity all ones", BOTH, capacity_all_ones, {0}, FAULT(CAPACITY_OVERFLOW), NX_ERR_DEVICE},
+    {"capacity is less than a block",
+     BOTH,
+     capacity_below_a_block,
+     {0},
+     FAULT(CAPACITY_TOO_SMALL),
+     NX_ERR_UNSUPPORTED},
     {"block size 0", BOTH, block_size_zero, {0}, FAULT(BAD_BLOCK_SIZE), NX_ERR_UNSUPPORTED},
     {"block size 256", BOTH, block_size_256, {0}, FAULT(BAD_BLOCK_SIZE), NX_ERR_UNSUPPORTED},
     {"block size 8192", BOTH, block_size_8192, {0}, FAULT(BAD_BLOCK_SIZE), NX_ERR_UNSUPPORTED},

@@ -98,6 +98,12 @@ MUTANTS = [
     ),
     Mutant("capacity 0 is accepted", START, "    if (config->sectors == 0) {", "    if (0) {"),
     Mutant("capacity may overflow", START, "config->sectors > UINT64_MAX / VIRTIO_BLK_SECTOR_BYTES", "0"),
+    Mutant(
+        "capacity may be less than a block",
+        START,
+        "    if (config->sectors < config->block_size / VIRTIO_BLK_SECTOR_BYTES) {",
+        "    if (0) {",
+    ),
     Mutant("block size may be small", START, "size >= VIRTIO_BLK_SECTOR_BYTES && ", ""),
     Mutant("block size may be large", START, " && size <= 4096", ""),
     Mutant("block size need not be a power of two", START, " && (size & (size - 1)) == 0", ""),

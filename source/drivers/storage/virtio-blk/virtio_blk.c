@@ -23,6 +23,7 @@ static const struct {
     [VIRTIO_BLK_FAULT_CONFIG_UNSTABLE] = {"config-unstable", NX_ERR_DEVICE},
     [VIRTIO_BLK_FAULT_CAPACITY_ZERO] = {"capacity-zero", NX_ERR_UNSUPPORTED},
     [VIRTIO_BLK_FAULT_CAPACITY_OVERFLOW] = {"capacity-overflow", NX_ERR_DEVICE},
+    [VIRTIO_BLK_FAULT_CAPACITY_TOO_SMALL] = {"capacity-too-small", NX_ERR_UNSUPPORTED},
     [VIRTIO_BLK_FAULT_BAD_BLOCK_SIZE] = {"bad-block-size", NX_ERR_UNSUPPORTED},
     [VIRTIO_BLK_FAULT_BAD_SEGMENT_LIMITS] = {"bad-segment-limits", NX_ERR_UNSUPPORTED},
     [VIRTIO_BLK_FAULT_QUEUE_ABSENT] = {"queue-absent", NX_ERR_UNSUPPORTED},

@@ -95,6 +95,7 @@ enum virtio_blk_fault {
     VIRTIO_BLK_FAULT_CONFIG_UNSTABLE,   // the configuration kept changing while it was read
     VIRTIO_BLK_FAULT_CAPACITY_ZERO,
     VIRTIO_BLK_FAULT_CAPACITY_OVERFLOW,  // capacity * 512 exceeds 64 bits
+    VIRTIO_BLK_FAULT_CAPACITY_TOO_SMALL, // not one whole block
     VIRTIO_BLK_FAULT_BAD_BLOCK_SIZE,     // not a power of two from 512 to 4096
     VIRTIO_BLK_FAULT_BAD_SEGMENT_LIMITS, // size_max or seg_max so small that no block fits
     VIRTIO_BLK_FAULT_QUEUE_ABSENT,       // QueueNumMax is 0

@@ -166,6 +166,9 @@ enum virtio_blk_fault virtio_blk_config_read(const struct virtio_blk *device,
     if (!block_size_is_usable(config->block_size)) {
         return VIRTIO_BLK_FAULT_BAD_BLOCK_SIZE;
     }
+    if (config->sectors < config->block_size / VIRTIO_BLK_SECTOR_BYTES) {
+        return VIRTIO_BLK_FAULT_CAPACITY_TOO_SMALL;
+    }
     if ((device->features & VIRTIO_BLK_F_SIZE_MAX) != 0) {
         config->piece_limit = raw.size_max;
     }
