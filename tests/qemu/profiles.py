@@ -17,6 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "bench"))
 import bench
 import commands
 import console
+import disks
 import images
 import latency
 import panic_report
@@ -246,6 +247,12 @@ PROFILES = [
         timeout=PANIC_SECONDS,
     ),
     Profile("stack-overflow", "a kernel stack overflow on each hart", overflows, timeout=PANIC_SECONDS),
+    Profile("disk-error-once", "a read fails once", disks.errors_once),
+    Profile("disk-error", "a sector cannot be read", disks.errors_for_ever),
+    Profile("disk-geometry", "large blocks, odd ends, tiny disks", disks.geometries),
+    Profile("disk-company", "other disks and virtio devices", disks.company),
+    Profile("disk-slow", "a slow disk", disks.slow),
+    Profile("disk-stall", "a disk that answers after the time-out", disks.stalls),
     Profile("console", "the interactive prompt", console.run, append="", timeout=90),
     Profile("nx-commands", "nx from the host", commands.run, append="", timeout=120),
     Profile("image-refused", "images that nobody trusted has signed, old and damaged ones", images.refused),
