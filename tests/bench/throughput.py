@@ -8,11 +8,14 @@ the median of the turns', so that a slow spell of the host hits both.
 import re
 import statistics
 import struct
+import subprocess
+import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from machine import ARCHIVE, KERNEL, RESULTS, BenchError, progress
-from qemu_boot import BUILD, Boot
+from qemu_boot import BUILD, ROOT, Boot
 
 # source/apps/bench/bench_disk.h
 DISK_START = 1 << 20
@@ -20,6 +23,11 @@ DISK_BYTES = 64 << 20
 DISK_WORD = 0x9E3779B97F4A7C15
 BLOCK = 4096
 
+# source/apps/bench/file.c: rounds, and what each reads.
+COLD_FILES = 5
+COLD_BYTES = 16 << 20
+
+MAKER = ROOT / "tools/mk-pkgfs-img/mk-pkgfs-img.py"
 POLLING = BUILD / "tests/bench/polling/polling.elf"
 TURNS = 5
 TIMEOUT_SECONDS = 180
@@ -41,13 +49,37 @@ class Throughput:
         return text
 
 
-def make_disk(path: Path) -> None:
+def pattern(start: int, length: int) -> bytes:
+    """Each block repeats the word that its place gives it."""
+    words = (offset * DISK_WORD % (1 << 64) for offset in range(start, start + length, BLOCK))
+    return b"".join(struct.pack("<Q", word) * (BLOCK // 8) for word in words)
+
+
+def block_disk() -> Path:
     """The region that bench_disk.h describes. No package image: packagefsd refuses it, and is idle."""
+    path = RESULTS / "throughput.img"
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("wb") as disk:
-        disk.write(bytes(DISK_START))
-        for offset in range(DISK_START, DISK_START + DISK_BYTES, BLOCK):
-            disk.write(struct.pack("<Q", offset * DISK_WORD % (1 << 64)) * (BLOCK // 8))
+    path.write_bytes(bytes(DISK_START) + pattern(DISK_START, DISK_BYTES))
+    return path
+
+
+def file_disk() -> Path:
+    """A signed package image with files to read cold, one for each round."""
+    path = RESULTS / "files.img"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch) / "bench"
+        folder.mkdir()
+        for number in range(COLD_FILES):
+            (folder / f"cold-{number}.bin").write_bytes(pattern(0, COLD_BYTES))
+        command = [
+            sys.executable, str(MAKER), "--tree", scratch, "--sign-with", str(BUILD / "package-trust.key"),
+            "--image-version", "1", "--output", str(path),
+        ]  # fmt: skip
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise BenchError(f"the image of files could not be made: {done.stderr.strip()}")
+    return path
 
 
 def boot(about: str, options: dict[str, str]) -> dict[str, tuple[float, str]]:
@@ -67,17 +99,21 @@ def boot(about: str, options: dict[str, str]) -> dict[str, tuple[float, str]]:
     return {name: (statistics.median(values), units[name]) for name, values in rounds.items()}
 
 
+def our_turn(subject: str, disk: Path) -> dict[str, tuple[float, str]]:
+    """The medians of one boot that runs `subject` of source/apps/bench."""
+    options = {"SMP": "1", "DISK": str(disk), "KERNEL": str(KERNEL), "INITRD": str(ARCHIVE)}
+    return boot(subject, options | {"APPEND": f"nexus.bench={subject}"})
+
+
 def measure() -> Throughput:
-    disk = RESULTS / "throughput.img"
-    make_disk(disk)
-    common = {"SMP": "1", "DISK": str(disk)}
+    disk = block_disk()
     ours: list[dict[str, tuple[float, str]]] = []
     polling: list[float] = []
     for turn in range(TURNS):
         progress(f"throughput: turn {turn + 1} of {TURNS}")
-        polling.append(boot("polling", common | {"KERNEL": str(POLLING)})[SEQUENTIAL][0])
-        append = {"APPEND": "nexus.bench=block-throughput", "KERNEL": str(KERNEL), "INITRD": str(ARCHIVE)}
-        ours.append(boot("throughput", common | append))
+        yardstick = boot("polling", {"SMP": "1", "DISK": str(disk), "KERNEL": str(POLLING)})
+        polling.append(yardstick[SEQUENTIAL][0])
+        ours.append(our_turn("block-throughput", disk))
     rates = {
         name: (statistics.median(each[name][0] for each in ours), unit) for name, (_, unit) in ours[0].items()
     }

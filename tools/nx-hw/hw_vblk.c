@@ -23,8 +23,8 @@ static enum nx_status first_bytes_sum(const struct nx_block_facts *facts, struct
     void *bytes;
     // Reads count in sectors of 512 bytes, the disk's size is in its own: 512 to 4096 bytes each.
     uint32_t unit = facts->sector_size / NX_BLOCK_SECTOR_BYTES;
-    uint32_t sectors = facts->sectors < CHECKED_SECTORS / unit ? (uint32_t)facts->sectors * unit
-                                                               : CHECKED_SECTORS;
+    uint32_t sectors =
+        facts->sectors < CHECKED_SECTORS / unit ? (uint32_t)facts->sectors * unit : CHECKED_SECTORS;
 
     enum nx_status status = nx_memory_new(NX_PAGE_SIZE, 0, &memory, &bytes);
     if (status != NX_OK) {

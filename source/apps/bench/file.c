@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Subject: open, read 4 KiB and close a cached file of pkg://, as any C program does.
+// Subjects: open, read 4 KiB and close a cached file of pkg://, as any C program does; and, by the
+// clock, large files that nobody has read yet, from the image that tests/bench/throughput.py makes.
 #include "bench.h"
+#include "bench_disk.h"
+#include "nexus/log.h"
 #include <fcntl.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #define FILE_PATH  "pkg://bin/bench"
@@ -32,4 +36,43 @@ bool subject_file(void)
     return (failed == 0 && wrong == 0) ||
            bench_fail("%lu reads failed, wrong content after %lu batches", (unsigned long)failed,
                       (unsigned long)wrong);
+}
+
+// ---- Cold ---------------------------------------------------------------------------------------
+
+#define COLD_FILES 5u
+#define COLD_BYTES (16u << 20)
+#define COLD_PIECE (128u << 10)
+
+static uint8_t piece[COLD_PIECE] __attribute__((aligned(sizeof(uint64_t))));
+
+// Returns how much there was, as far as it was right.
+static uint64_t cold_read(const char *path)
+{
+    int fd = open(path, O_RDONLY);
+    uint64_t total = 0;
+    ssize_t count;
+    while (fd >= 0 && (count = read(fd, piece, COLD_PIECE)) > 0 &&
+           bench_content_is(piece, total, (uint64_t)count)) {
+        total += (uint64_t)count;
+    }
+    close(fd);
+    return total;
+}
+
+bool subject_file_cold(void)
+{
+    for (uint32_t i = 0; i < COLD_FILES; i++) {
+        char path[32];
+        snprintf(path, sizeof(path), "pkg://bench/cold-%u.bin", (unsigned)i);
+        uint64_t start = nx_clock_now();
+        uint64_t total = cold_read(path);
+        uint64_t microseconds = (nx_clock_now() - start) / NX_MICROSECOND + 1;
+        if (total != COLD_BYTES) {
+            return bench_fail("%s: right only up to %lu bytes", path, (unsigned long)total);
+        }
+        nx_log("bench: rate cold-file-read %llu kB/s",
+               (unsigned long long)(total * 1000 / microseconds));
+    }
+    return true;
 }

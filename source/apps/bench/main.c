@@ -49,6 +49,7 @@ static const struct subject subjects[] = {
     {"four-pairs", subject_four_pairs},
     {"pairs-ratio", subject_pairs_ratio},
     {"block-throughput", subject_block_throughput},
+    {"file-cold", subject_file_cold},
 };
 
 static const struct subject *current;

@@ -1,15 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """What Linux boots: our benchmark, compiled for it, in an initramfs with busybox and modules; and a disk."""
 
-import os
-import random
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 from machine import BenchError
-from qemu_boot import BUILD, ROOT
+from qemu_boot import ROOT
 
 from linux.packages import WORK, Kernel
 
@@ -24,7 +21,6 @@ INCLUDES = ["-iquote", str(ROOT / "source" / "libs" / "nexus" / "include")]
 CHILD = "child.c"
 CHILD_FLAGS = ["-nostdlib", "-ffreestanding"]
 DIRECTORIES = ("bin", "dev", "mnt", "modules.d", "proc", "sys")
-LARGE_FILE_BYTES = 16 << 20
 
 
 def call(command: list[str], about: str, **options: object) -> None:
@@ -72,19 +68,3 @@ def make_initramfs(kernel: Kernel, with_modules: bool) -> Path:
     if done.returncode != 0:
         raise BenchError("the initramfs could not be written")
     return archive
-
-
-def make_disk() -> Path:
-    """An image as of pkg://, with one large file: both systems can mount it."""
-    disk = WORK / "disk.img"
-    if disk.is_file():
-        return disk
-    tree = WORK / "disk"
-    (tree / "bench").mkdir(parents=True, exist_ok=True)
-    (tree / "bench" / "large.bin").write_bytes(random.Random(1).randbytes(LARGE_FILE_BYTES))
-    fresh = disk.with_suffix(".new")
-    maker = ROOT / "tools" / "mk-pkgfs-img" / "mk-pkgfs-img.py"
-    seal = ["--sign-with", str(BUILD / "package-trust.key"), "--image-version", "1"]
-    call([sys.executable, str(maker), "--tree", str(tree), *seal, "--output", str(fresh)], "disk image")
-    os.replace(fresh, disk)
-    return disk

@@ -6,26 +6,25 @@ has a reason instead of a number.
 """
 
 import re
-import statistics
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import machine
 import meter
+import throughput
 from machine import BenchError, progress
 from meter import EVERYTHING, KERNEL, START_COST, USER
 from qemu_boot import Boot
 
-from linux import guest, lean, packages
+from linux import guest, lean, packages, rates
 
 EMPTY = "empty"
 FIRST_USER = "first-user"
 WITHOUT_FIRMWARE = (KERNEL, USER)
 TIMEOUT_SECONDS = 900
-# Guest seconds until the kernel's own late work is done; without icount they are real ones.
-SETTLE_SECONDS, SETTLE_SECONDS_REAL = 10, 3
+# Guest seconds until the kernel's own late work is done.
+SETTLE_SECONDS = 10
 ARGUMENTS = "console=ttyS0 quiet panic=-1"
-RATE = re.compile(r"bench: rate (\S+) ([0-9.]+) (\S+)")
 NOTE = re.compile(r"bench: note (.*)")
 
 
@@ -61,7 +60,6 @@ SUBJECTS = (
     Subject("open-read-close", "open(), read() 4 KiB, close(), cached", peer_of=("file",)),
 )
 BOOT = Subject(FIRST_USER, "kernel entry to first user instruction", 1, WITHOUT_FIRMWARE, peer_of=("first-user",))
-THROUGHPUT = ("block-throughput", "file-throughput")
 
 
 @dataclass
@@ -90,7 +88,7 @@ class Peer:
             label, notes = f"Linux {version} (lean, tests/bench/linux/lean.config)", []
         progress(f"linux: building the benchmark for {label}")
         archive = guest.make_initramfs(kernel, with_modules=not is_lean)
-        return Peer(label, notes, image, archive, guest.make_disk())
+        return Peer(label, notes, image, archive, throughput.file_disk())
 
     def boot(self, about: str, subjects: list[str], settle: int, options: dict[str, str]) -> str:
         machine_options = {
@@ -156,19 +154,6 @@ class Peer:
                         figures.failures.setdefault(subject.name, str(error))
         return figures
 
-    def throughput(self, smp: int = 1) -> dict[str, tuple[float, str]]:
-        """By name the median of the rounds of one boot, and its unit. By the clock, not by count."""
-        about = "linux throughput"
-        text = self.boot(about, list(THROUGHPUT), SETTLE_SECONDS_REAL, {"SMP": str(smp)})
-        for name, reason in machine.judge(text, list(THROUGHPUT)).items():
-            progress(f"{about}: {name}: {reason}")
-        rounds: dict[str, list[float]] = {}
-        units: dict[str, str] = {}
-        for name, value, unit in RATE.findall(text):
-            rounds.setdefault(name, []).append(float(value))
-            units[name] = unit
-        return {name: (statistics.median(values), units[name]) for name, values in rounds.items()}
-
 
 class Comparison:
     """Linux's side of one run of `./nexus bench --vs-linux`."""
@@ -176,7 +161,7 @@ class Comparison:
     def __init__(self, peer: Peer) -> None:
         self.peer = peer
         self.figures = Figures()
-        self.rates: dict[str, tuple[float, str]] = {}
+        self.rates: list[rates.Rate] = []
         self.no_rates = ""  # why there are none
 
     @staticmethod
@@ -187,7 +172,7 @@ class Comparison:
     def measure(self) -> None:
         self.figures = self.peer.counts()
         try:
-            self.rates = self.peer.throughput()
+            self.rates = rates.measure(self.peer)
         except BenchError as error:
             self.no_rates = str(error)
 
@@ -206,7 +191,7 @@ class Comparison:
             else:
                 value = f"not measured: {self.figures.failures.get(subject.name, 'its boot failed')}"
             text.append(f"  {subject.operation:48} {value}")
-        text += [f"  {name:48} {value:14,.0f} {unit}" for name, (value, unit) in self.rates.items()]
+        text += rates.lines(self.rates) if self.rates else []
         return text + ([f"  {'throughput':48} not measured: {self.no_rates}"] if self.no_rates else [])
 
     def as_json(self) -> dict[str, object]:
@@ -215,5 +200,5 @@ class Comparison:
             "passed_over": self.peer.notes,
             "instructions": self.figures.counts,
             "failures": self.figures.failures,
-            "throughput": {name: {"value": value, "unit": unit} for name, (value, unit) in self.rates.items()},
+            "throughput": [vars(each) for each in self.rates],
         }

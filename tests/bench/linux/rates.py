@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Throughput by the clock, Linux and Nexus by turns on the same disks: medians, and the median of the turns' ratios.
+
+Two disks: one with a region that both read as blocks (throughput.make_disk), and a signed package image with
+large files that both read cold through open() and read(). Linux reads those files as it finds them; Nexus
+checks every block of them against the hash tree of the image. With a Linux that has dm-verity the same image
+is read a third way: through it.
+"""
+
+import re
+import statistics
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import machine
+import throughput
+from machine import BenchError, progress
+
+if TYPE_CHECKING:
+    from linux.peer import Peer
+
+TURNS = 3
+SETTLE_SECONDS = 3
+RATE = re.compile(r"bench: rate (\S+) ([0-9.]+) (\S+)")
+KILOBYTES = {"MB/s": 1000.0, "kB/s": 1.0, "IOPS": 1.0}
+# Linux's names for what both do; ours is the last word of each.
+VERIFIED = "cold-file-read-dm-verity"
+SAME_AS = {VERIFIED: "cold-file-read"}
+
+
+@dataclass(frozen=True)
+class Rate:
+    name: str
+    unit: str
+    linux: float
+    ours: float
+    ratio: float  # ours by Linux's
+
+
+def medians(text: str) -> dict[str, tuple[float, str]]:
+    rounds: dict[str, list[float]] = {}
+    units: dict[str, str] = {}
+    for name, value, unit in RATE.findall(text):
+        rounds.setdefault(name, []).append(float(value) * KILOBYTES[unit])
+        units[name] = "IOPS" if unit == "IOPS" else "kB/s"
+    return {name: (statistics.median(values), units[name]) for name, values in rounds.items()}
+
+
+def linux_turn(peer: "Peer", subjects: list[str], disk: Path) -> dict[str, tuple[float, str]]:
+    about = f"linux {subjects[0]}"
+    text = peer.boot(about, subjects, SETTLE_SECONDS, {"SMP": "1", "DISK": str(disk)})
+    for name, reason in machine.judge(text, subjects).items():
+        progress(f"{about}: {name}: {reason}")
+    return medians(text)
+
+
+def measure(peer: "Peer") -> list[Rate]:
+    blocks, files = throughput.block_disk(), throughput.file_disk()
+    linux: list[dict[str, tuple[float, str]]] = []
+    ours: list[dict[str, tuple[float, str]]] = []
+    for turn in range(TURNS):
+        progress(f"rates: turn {turn + 1} of {TURNS}")
+        linux.append(
+            linux_turn(peer, ["block-throughput"], blocks) | linux_turn(peer, ["file-throughput"], files)
+        )
+        ours.append(throughput.our_turn("block-throughput", blocks) | throughput.our_turn("file-cold", files))
+    found: list[Rate] = []
+    for name, (_, unit) in linux[0].items():
+        same = SAME_AS.get(name, name)
+        pairs = [(one[name][0], two[same][0]) for one, two in zip(linux, ours) if name in one and same in two]
+        if len(pairs) != TURNS:
+            raise BenchError(f"{name}: not measured on both sides in each turn")
+        found.append(
+            Rate(
+                name,
+                unit,
+                statistics.median(pair[0] for pair in pairs),
+                statistics.median(pair[1] for pair in pairs),
+                statistics.median(pair[1] / pair[0] for pair in pairs),
+            )
+        )
+    return found
+
+
+def lines(rates: list[Rate]) -> list[str]:
+    text = [f"  {'by the clock':30} {'Linux':>14} {'Nexus':>14} {'ratio':>7}"]
+    text += [f"  {each.name:30} {each.linux:14,.0f} {each.ours:14,.0f} {each.ratio:7.2f}  {each.unit}" for each in rates]
+    return text
