@@ -25,7 +25,10 @@ SUITES = ("trixie", "forky", "sid")
 KERNEL_PACKAGE = f"linux-image-{ARCHITECTURE}"
 BUSYBOX_PACKAGE = "busybox-static"
 # In the order in which they may need each other; those built into the kernel are no files.
-MODULES = ("virtio", "virtio_ring", "virtio_mmio", "virtio_blk", "erofs")
+MODULES = (
+    "virtio", "virtio_ring", "virtio_mmio", "virtio_blk", "erofs",
+    "libblake2b", "blake2b", "blake2b_generic", "reed_solomon", "dm-mod", "dm-bufio", "dm-verity",
+)  # fmt: skip
 
 Say = Callable[[str], None]
 

@@ -90,13 +90,15 @@ class Peer:
         archive = guest.make_initramfs(kernel, with_modules=not is_lean)
         return Peer(label, notes, image, archive, throughput.file_disk())
 
-    def boot(self, about: str, subjects: list[str], settle: int, options: dict[str, str]) -> str:
+    def boot(
+        self, about: str, subjects: list[str], settle: int, options: dict[str, str], more: str = ""
+    ) -> str:
         machine_options = {
             "KERNEL": str(self.kernel),
             "INITRD": str(self.archive),
             "DISK": str(self.disk),
             "DTB": "qemu",
-            "APPEND": f"{ARGUMENTS} nexus.settle={settle} nexus.bench={','.join(subjects)}",
+            "APPEND": f"{ARGUMENTS} nexus.settle={settle} nexus.bench={','.join(subjects)} {more}".strip(),
         }
         log = machine.RESULTS / f"{about.replace(' ', '-')}.log"
         with Boot(log, machine_options | options) as boot:

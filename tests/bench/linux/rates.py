@@ -9,6 +9,8 @@ is read a third way: through it.
 
 import re
 import statistics
+import struct
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +18,11 @@ from typing import TYPE_CHECKING
 import machine
 import throughput
 from machine import BenchError, progress
+from qemu_boot import ROOT
+
+sys.path.append(str(ROOT / "tools" / "mk-pkgfs-img"))
+
+import footer  # noqa: E402  (after the path)
 
 if TYPE_CHECKING:
     from linux.peer import Peer
@@ -47,9 +54,18 @@ def medians(text: str) -> dict[str, tuple[float, str]]:
     return {name: (statistics.median(values), units[name]) for name, values in rounds.items()}
 
 
-def linux_turn(peer: "Peer", subjects: list[str], disk: Path) -> dict[str, tuple[float, str]]:
+def verity_argument(image: Path) -> str:
+    """What the image's footer says of its hash tree, for the guest's verity.c."""
+    header = struct.unpack_from(footer.HEADER, image.read_bytes()[-footer.BLOCK_SIZE :])
+    data_size, salt_size, digest_size, salt, root = header[4], *header[13:17]
+    blocks = data_size // footer.BLOCK_SIZE
+    # The tree's superblock comes first.
+    return f"nexus.verity={blocks},{blocks + 1},{root[:digest_size].hex()},{salt[:salt_size].hex()}"
+
+
+def linux_turn(peer: "Peer", subjects: list[str], disk: Path, more: str = "") -> dict[str, tuple[float, str]]:
     about = f"linux {subjects[0]}"
-    text = peer.boot(about, subjects, SETTLE_SECONDS, {"SMP": "1", "DISK": str(disk)})
+    text = peer.boot(about, subjects, SETTLE_SECONDS, {"SMP": "1", "DISK": str(disk)}, more)
     for name, reason in machine.judge(text, subjects).items():
         progress(f"{about}: {name}: {reason}")
     return medians(text)
@@ -62,7 +78,8 @@ def measure(peer: "Peer") -> list[Rate]:
     for turn in range(TURNS):
         progress(f"rates: turn {turn + 1} of {TURNS}")
         linux.append(
-            linux_turn(peer, ["block-throughput"], blocks) | linux_turn(peer, ["file-throughput"], files)
+            linux_turn(peer, ["block-throughput"], blocks)
+            | linux_turn(peer, ["file-throughput"], files, verity_argument(files))
         )
         ours.append(throughput.our_turn("block-throughput", blocks) | throughput.our_turn("file-cold", files))
     found: list[Rate] = []
