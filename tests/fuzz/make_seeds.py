@@ -16,6 +16,10 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+sys.path.insert(0, str(ROOT / "tools" / "mk-pkgfs-img"))
+
+from footer import header_make  # noqa: E402  # needs the path above
+
 CORPUS = ROOT / "tests" / "fuzz" / "corpus"
 
 # ---- device trees ------------------------------------------------------------------------------
@@ -160,12 +164,29 @@ def console_seeds() -> dict[str, bytes]:
     }
 
 
+# ---- signed headers ----------------------------------------------------------------------------
+
+DEVELOPMENT_KEY_ID = bytes.fromhex("df0ee37a18163635")
+SIGNED = b"\x04"  # KIND_SIGNED
+
+
+def verity_seeds() -> dict[str, bytes]:
+    whole = header_make(1, 70 * 4096, 4 * 4096, bytes(64), DEVELOPMENT_KEY_ID)
+    return {
+        "signed": SIGNED + whole,
+        "signed-old": SIGNED + header_make(0, 70 * 4096, 4 * 4096, bytes(64), DEVELOPMENT_KEY_ID),
+        "signed-larger-disk": SIGNED + whole + struct.pack("<Q", 76 * 4096),
+        "signed-one-block": SIGNED + header_make(9, 4096, 4096, bytes(64), DEVELOPMENT_KEY_ID),
+    }
+
+
 TARGETS = {
     "fdt": fdt_seeds,
     "elf": elf_seeds,
     "cpio": cpio_seeds,
     "capnp": capnp_seeds,
     "console": console_seeds,
+    "verity": verity_seeds,
 }
 
 
