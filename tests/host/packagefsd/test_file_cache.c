@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include "nexus/clock.h"
+#include "nexus/memory.h"
 #include "packagefsd/file_cache.h"
 
 #define MEMORIES_MAX  600u

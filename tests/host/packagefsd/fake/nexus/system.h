@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the file cache asks of the kernel, as test_file_cache.c answers it.
+// What packagefsd asks of the kernel, as a test answers it.
 #ifndef NEXUS_SYSTEM_H
 #define NEXUS_SYSTEM_H
 
 #include "nexus/handle.h"
 #include "nexus/limits.h"
+#include "nexus/message.h"
 #include "nexus/status.h"
+#include "nexus/syscall.h"
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
-
-#define NX_PAGE_ROUND_UP(bytes) (((uint64_t)(bytes) + NX_PAGE_SIZE - 1) & ~(NX_PAGE_SIZE - 1))
 
 NX_MUST_CHECK enum nx_status nx_memory_create(uint64_t size, uint32_t flags, nx_handle *memory);
 NX_MUST_CHECK enum nx_status nx_handle_duplicate(nx_handle handle, uint32_t rights, uint64_t badge,
