@@ -94,6 +94,56 @@ static void test_the_last_handle_of_a_process_can_go_while_a_thread_is_made_in_i
     kernel_run(4, close_while_making, NULL);
 }
 
+// --- Processes that make processes
+// ----------------------------------------------------------------
+
+static void wait_for_ever(void *argument)
+{
+    (void)argument;
+    user_sleep(NX_DEADLINE_NEVER / 2);
+}
+
+// Has `depth` generations below it, each with a sibling that never runs, and forgets all of them.
+static void make_generations(void *argument)
+{
+    uintptr_t depth = (uintptr_t)argument;
+    if (depth > 0) {
+        nx_handle unstarted = user_process(16);
+        nx_handle thread;
+        CHECK_EQUAL(user_thread_new(unstarted, user_pause_program, NULL, &thread), NX_OK);
+        nx_handle child = user_process(depth * 60);
+        nx_handle running = user_thread(child, make_generations, (void *)(depth - 1));
+        CHECK_EQUAL(user_close(running), NX_OK);
+        CHECK_EQUAL(user_close(thread), NX_OK);
+        CHECK_EQUAL(user_close(unstarted), NX_OK);
+        CHECK_EQUAL(user_close(child), NX_OK);
+    }
+    wait_for_ever(NULL);
+}
+
+static void kill_the_first_generation(void *argument)
+{
+    (void)argument;
+    for (uint64_t round = 0; round < 40; round++) {
+        nx_handle process = user_process(400);
+        nx_handle thread = user_thread(process, make_generations, (void *)4);
+        for (uint64_t i = 0; i < round * 4; i++)
+            user_pause();
+        CHECK_EQUAL(user_kill(process), NX_OK);
+        CHECK_EQUAL(user_close(thread), NX_OK);
+        CHECK_EQUAL(user_close(process), NX_OK);
+        user_sleep(200000000); // budgets come back with grace periods, one for each generation
+    }
+    // kernel_run sees that no process is left.
+}
+
+static void test_a_process_takes_its_children_and_theirs_along(void **state)
+{
+    (void)state;
+    fake_perturb_level(LEVEL);
+    kernel_run(4, kill_the_first_generation, NULL);
+}
+
 // --- Mappings removed by a guess
 // ------------------------------------------------------------------
 
@@ -286,6 +336,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_process_can_be_killed_while_others_make_threads_in_it),
         cmocka_unit_test(test_the_last_handle_of_a_process_can_go_while_a_thread_is_made_in_it),
+        cmocka_unit_test(test_a_process_takes_its_children_and_theirs_along),
         cmocka_unit_test(test_a_mapping_may_be_removed_before_its_address_is_returned),
         cmocka_unit_test(test_waiters_of_a_closed_endpoint_time_out_or_hear_of_it),
         cmocka_unit_test(test_diagnosis_reads_only_what_lives),

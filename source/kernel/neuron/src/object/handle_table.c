@@ -246,9 +246,6 @@ bool handle_table_close_some(struct process *process, uint32_t limit)
     while (limit-- > 0 && table->chunk_count > 0) {
         struct handle_value value;
         if (take_any(table, &value)) {
-            if (value.type == NX_OBJECT_PROCESS && (value.rights & NX_RIGHT_MANAGE) != 0 &&
-                value.object != &process->object)
-                process_kill_unstarted(CONTAINER_OF(value.object, struct process, object));
             value_dispose(&value);
             continue;
         }

@@ -21,26 +21,46 @@ static struct lock registry_lock = LOCK_INITIALIZER(LOCK_RANK_REGISTRY);
 static struct process *registry_first;
 static _Atomic uint64_t next_process_id = 1;
 
+// The list that a child of `parent` is in; NULL: that of processes without a parent.
+static struct process **siblings_under(struct process *parent)
+{
+    return parent != NULL ? &parent->children : &registry_first;
+}
+
 static void registry_add(struct process *process)
 {
     lock_acquire(&registry_lock);
-    process->registry_next = registry_first;
-    if (registry_first != NULL)
-        registry_first->registry_previous = process;
-    registry_first = process;
+    struct process **first = siblings_under(process->object.charged_to);
+    process->next_sibling = *first;
+    if (*first != NULL)
+        (*first)->previous_sibling = process;
+    *first = process;
     lock_release(&registry_lock);
 }
 
 static void registry_remove(struct process *process)
 {
+    struct process *parent = process->object.charged_to;
     lock_acquire(&registry_lock);
-    if (process->registry_previous != NULL)
-        process->registry_previous->registry_next = process->registry_next;
+    if (process->previous_sibling != NULL)
+        process->previous_sibling->next_sibling = process->next_sibling;
     else
-        registry_first = process->registry_next;
-    if (process->registry_next != NULL)
-        process->registry_next->registry_previous = process->registry_previous;
+        *siblings_under(parent) = process->next_sibling;
+    if (process->next_sibling != NULL)
+        process->next_sibling->previous_sibling = process->previous_sibling;
+    if (parent != NULL && parent->doomed == process)
+        parent->doomed = process->next_sibling;
     lock_release(&registry_lock);
+}
+
+// The next one in the tree: children come after their parent. The registry lock is held.
+static struct process *successor(struct process *process)
+{
+    if (process->children != NULL)
+        return process->children;
+    while (process != NULL && process->next_sibling == NULL)
+        process = process->object.charged_to;
+    return process != NULL ? process->next_sibling : NULL;
 }
 
 bool process_at(uint64_t index, struct process **process)
@@ -48,7 +68,7 @@ bool process_at(uint64_t index, struct process **process)
     lock_acquire(&registry_lock);
     struct process *candidate = registry_first;
     while (candidate != NULL && index-- > 0)
-        candidate = candidate->registry_next;
+        candidate = successor(candidate);
     lock_release(&registry_lock);
     *process = candidate;
     return candidate != NULL;
@@ -123,9 +143,13 @@ static bool begin_dying_locked(struct process *process, int64_t exit_status)
     return true;
 }
 
-// Queues the cleanup, which holds a reference until it is done.
+// Queues the cleanup, which holds a reference until it is done. No thread is left that could make
+// another child.
 static void queue_cleanup(struct process *process)
 {
+    lock_acquire(&registry_lock);
+    process->doomed = process->children;
+    lock_release(&registry_lock);
     object_acquire(&process->object);
     reclaim_add_work(&process->object);
 }
@@ -170,17 +194,19 @@ void process_kill(struct process *process, int64_t exit_status)
     object_release(&process->object);
 }
 
-void process_kill_unstarted(struct process *process)
+// Kills one child of a process that has ended; false: none is left. Its own children follow when it
+// has ended itself.
+static bool kill_child(struct process *process)
 {
-    bool unstarted = true;
-    lock_acquire(&process->lock);
-    for (const struct thread *thread = process->threads; thread != NULL;
-         thread = thread->next_in_process)
-        if (atomic_load_explicit(&thread->wait, memory_order_relaxed) != THREAD_NEW)
-            unstarted = false;
-    lock_release(&process->lock);
-    if (unstarted)
-        process_kill(process, NX_EXIT_KILLED);
+    lock_acquire(&registry_lock);
+    struct process *child = process->doomed;
+    if (child != NULL)
+        process->doomed = child->next_sibling;
+    lock_release(&registry_lock);
+    // Without a reference: in the registry until its destruction, it outlives this pass.
+    if (child != NULL)
+        process_kill(child, NX_EXIT_KILLED);
+    return child != NULL;
 }
 
 enum nx_status process_list_thread(struct process *process, struct thread *thread)
@@ -272,6 +298,8 @@ static void announce_death(struct process *process)
 enum destroy_result process_destroy_step(struct object *object)
 {
     struct process *process = CONTAINER_OF(object, struct process, object);
+    if (kill_child(process))
+        return DESTROY_MORE;
     // Also without a reference left: a process that never had a thread has handles and mappings.
     if (!handle_table_close_some(process, CLEANUP_STEP))
         return DESTROY_MORE;

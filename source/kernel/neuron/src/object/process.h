@@ -2,9 +2,9 @@
 // Processes: a handle table, an address space, threads and a memory budget.
 //
 // Life cycle: process_create (NEW) -> first thread is created (ALIVE) -> process_kill, or the last
-// thread ends (DYING) -> when no thread is left, bounded cleanup steps close its handles and unmap
-// its memory (object/reclaim.h) -> DEAD, and the exit notification is signalled -> the object goes
-// when its last handle and the last thing charged to it are gone.
+// thread ends (DYING) -> when no thread is left, bounded cleanup steps kill its children, close its
+// handles and unmap its memory (object/reclaim.h) -> DEAD, and the exit notification is signalled
+// -> the object goes when its last handle and the last thing charged to it are gone.
 //
 // Every kernel object and every frame is charged to a process's budget, in bytes. A child's budget
 // is itself charged to its creator and comes back when the child's object is destroyed.
@@ -46,9 +46,12 @@ struct process {
     struct endpoint *fault_endpoint; // reference held
     uint64_t fault_badge;
 
-    // Guarded by the registry lock in process.c.
-    struct process *registry_next;
-    struct process *registry_previous;
+    // The tree of all processes: a child is charged to its parent. Guarded by the registry lock in
+    // process.c.
+    struct process *children;
+    struct process *next_sibling;
+    struct process *previous_sibling;
+    struct process *doomed; // dying: the next of its children to be killed
 };
 
 // The singleton root of all budgets: nexus-init, made by core/bootstrap.c. `parent` NULL: charged
@@ -66,10 +69,6 @@ bool process_has_spare(const struct process *process);
 // Begins the end: marks the process DYING and all its threads for death. Idempotent; the first
 // status wins.
 void process_kill(struct process *process, int64_t exit_status);
-
-// Kills a process of which no thread was ever started: when its launcher dies, nobody else may know
-// it, and its threads and itself would hold each other for ever.
-void process_kill_unstarted(struct process *process);
 
 // Adds a thread; process->lock is held. Errors: NX_ERR_BAD_STATE (dying), NX_ERR_NO_MEMORY (too
 // many threads).
