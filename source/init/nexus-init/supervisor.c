@@ -318,7 +318,9 @@ enum nx_status supervisor_kill(enum program_id id)
 void supervisor_fault(const struct nx_message *message)
 {
     enum program_id id = BADGE_PROGRAM(message->badge);
-    if (id >= PROGRAM_COUNT) {
+    // A client may name its handle to the registry as the fault endpoint of a process of its own:
+    // such a fault is that process's, whom the answer ends.
+    if ((message->badge & BADGE_FAULT) == 0 || id >= PROGRAM_COUNT) {
         return;
     }
     const uint64_t *words = message->words;
