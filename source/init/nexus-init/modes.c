@@ -12,10 +12,22 @@
 #define TOKEN_BYTES_MAX  64u
 #define JOBS_MAX         8u
 #define FLUSH_PATIENCE   (5 * NX_SECOND) // for the console to print what it has
-#define BENCH_FILE       "bench" // takes the place of the self-test client, with what that is given
-#define EXIT_USAGE       2       // nexus.run is malformed
-#define EXIT_NOT_STARTED 127     // nx itself cannot be started
+#define EXIT_USAGE       2               // nexus.run is malformed
+#define EXIT_NOT_STARTED 127             // nx itself cannot be started
 #define CONSOLE_BACK_OFF (100 * NX_MILLISECOND)
+
+// Programs of their own boot archives that take the place of the self-test client: the boot
+// argument that names their words.
+static const struct {
+    const char *argument;
+    struct program_other program;
+} replacements[] = {
+    {"nexus.bench", {.file = "bench"}},
+    {"nexus.attack",
+     {.file = "attack",
+      .machine_rights = NX_RIGHT_TRANSFER | NX_RIGHT_DEVICE | NX_RIGHT_DMA,
+      .log_rights = NX_RIGHT_READ | NX_RIGHT_TRANSFER | NX_RIGHT_DUPLICATE}},
+};
 
 struct job {
     enum program_id program;
@@ -146,11 +158,13 @@ void modes_read(const char *bootargs)
         run_read(PROGRAM_NX, run, length);
         return;
     }
-    run = argument_find(bootargs, "nexus.bench", &length);
-    if (run != NULL) {
-        program_set_file(PROGRAM_SELFTEST, BENCH_FILE);
-        run_read(PROGRAM_SELFTEST, run, length);
-        return;
+    for (size_t i = 0; i < sizeof(replacements) / sizeof(replacements[0]); i++) {
+        run = argument_find(bootargs, replacements[i].argument, &length);
+        if (run != NULL) {
+            program_replace(PROGRAM_SELFTEST, &replacements[i].program);
+            run_read(PROGRAM_SELFTEST, run, length);
+            return;
+        }
     }
     if (argument_is_set(bootargs, "nexus.selftest")) {
         mode = MODE_SELFTEST;

@@ -138,7 +138,7 @@ static nx_handle endpoints[PROGRAM_COUNT];                     // of services, f
 static nx_handle registry_handles[PROGRAM_COUNT];              // badged with the client
 static nx_handle client_handles[PROGRAM_COUNT][PROGRAM_COUNT]; // [service][client], on demand
 static const char *service_arguments[PROGRAM_COUNT];           // NULL: none
-static const char *other_files[PROGRAM_COUNT];                 // NULL: what the row says
+static struct program_other others[PROGRAM_COUNT];
 
 const struct program_row *program_row(enum program_id id)
 {
@@ -234,6 +234,18 @@ static bool program_is_absent(enum program_id id)
     return rows[id].device != DEVICE_NONE && !machine_device(rows[id].device)->present;
 }
 
+static uint32_t more_rights(enum program_id id, enum nx_start_id handle)
+{
+    switch (handle) {
+    case NX_START_MACHINE:
+        return others[id].machine_rights;
+    case NX_START_LOG:
+        return others[id].log_rights;
+    default:
+        return 0;
+    }
+}
+
 // Fills *grant. Its handle stays NX_HANDLE_NONE when the row's condition leaves it out.
 static enum nx_status grant_resolve(enum program_id id, const struct grant_row *row,
                                     struct nx_start_info *facts, struct nx_grant *grant)
@@ -243,6 +255,7 @@ static enum nx_status grant_resolve(enum program_id id, const struct grant_row *
     switch (row->source) {
     case GRANT_HANDLE:
         grant->handle = nx_start_handle(row->id);
+        grant->rights |= more_rights(id, row->id);
         return NX_OK;
     case GRANT_REGISTRY:
         grant->handle = registry_handles[id];
@@ -297,9 +310,9 @@ void program_set_argument(enum program_id service, const char *word)
     service_arguments[service] = word;
 }
 
-void program_set_file(enum program_id id, const char *file)
+void program_replace(enum program_id id, const struct program_other *other)
 {
-    other_files[id] = file;
+    others[id] = *other;
 }
 
 enum nx_status program_spawn(enum program_id id, const char *const *arguments,
@@ -315,7 +328,7 @@ enum nx_status program_spawn(enum program_id id, const char *const *arguments,
         .devicetree_offset = nx_start()->devicetree_offset,
     };
     struct nx_grant grants[PROGRAM_GRANTS_MAX];
-    const char *file = other_files[id] != NULL ? other_files[id] : row->file;
+    const char *file = others[id].file != NULL ? others[id].file : row->file;
     const char *words[PROGRAM_ARGUMENTS_MAX + 1] = {file};
     if (argument_count > PROGRAM_ARGUMENTS_MAX) {
         return NX_ERR_TOO_LARGE;

@@ -77,8 +77,14 @@ NX_MUST_CHECK enum nx_status program_client_handle(enum program_id service, enum
 // One word that every process of a service gets as its argument from now on. `word` stays valid.
 void program_set_argument(enum program_id service, const char *word);
 
-// Takes another program of the boot archive from now on. `file` stays valid.
-void program_set_file(enum program_id id, const char *file);
+// Takes another program of the boot archive from now on, which gets more rights on the machine and
+// the log than the row says. `file` stays valid.
+struct program_other {
+    const char *file; // NULL: what the row says
+    uint32_t machine_rights;
+    uint32_t log_rights;
+};
+void program_replace(enum program_id id, const struct program_other *other);
 
 // Starts a process of the program with what its row says. `arguments` follow the program's name.
 NX_MUST_CHECK enum nx_status program_spawn(enum program_id id, const char *const *arguments,

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+// attack: programs that try to break the system or to take from others, and what measures whether
+// they do. main.c has the table.
+//
+// An attack is a function that fills a report and says whether it was contained. The attackers are
+// processes of their own, copies of this program in a role, so that their death shows what comes
+// back. None of the verdicts depends on the speed of the machine: counts are compared with counts,
+// and times have deadlines only where something would hang for ever.
+#ifndef ATTACK_ATTACK_H
+#define ATTACK_ATTACK_H
+
+#include "nexus/info.h"
+#include "nexus/process.h"
+#include "nexus/spawn.h"
+#include "nexus/status.h"
+#include <stdbool.h>
+
+#define ATTACK_PATH "pkg://bin/attack"
+
+// Handles that this program gives to copies of itself.
+enum attack_id {
+    ATTACK_SHARED = 40, // memory: counters of the copy's role
+    ATTACK_ECHO = 41,   // endpoint: answers with the words it got
+};
+
+struct report {
+    char reason[256];
+};
+
+// Writes the reason, formatted as by printf; returns false.
+bool report_fail(struct report *report, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+// Leaves the attack with a reason unless the condition holds.
+#define EXPECT(report, condition, ...)                                                             \
+    do {                                                                                           \
+        if (!(condition)) {                                                                        \
+            return report_fail(report, __VA_ARGS__);                                               \
+        }                                                                                          \
+    } while (0)
+
+#define EXPECT_OK(report, call)                                                                    \
+    do {                                                                                           \
+        enum nx_status got_ = (call);                                                              \
+        if (got_ != NX_OK) {                                                                       \
+            return report_fail(report, "%s: %s", #call, nx_status_text(got_));                     \
+        }                                                                                          \
+    } while (0)
+
+// Asks again every 2 ms until `done(context)` or until `nanoseconds` have passed; returns the last
+// answer.
+bool wait_until(bool (*done)(void *), void *context, uint64_t nanoseconds);
+
+// ---- Copies of this program (copies.c) ----------------------------------------------------------
+
+struct copy {
+    struct nx_child child;
+    nx_handle faults; // endpoint for its faults; NX_HANDLE_NONE: they kill it
+};
+
+#define COPY_WORDS_MAX  6u
+#define COPY_GRANTS_MAX 8u
+
+struct copy_options {
+    const char *role;
+    const char *words[COPY_WORDS_MAX];       // NULL ends them
+    struct nx_grant grants[COPY_GRANTS_MAX]; // NX_HANDLE_NONE ends them
+    uint64_t budget_pages;
+    uint64_t affinity; // 0: any
+    nx_handle faults;
+};
+
+NX_MUST_CHECK enum nx_status copy_start(const struct copy_options *options, struct nx_child *child);
+bool copy_is_dead(const struct nx_child *child);
+// Kills it, waits until it is dead, and closes its handles. False: it does not die.
+bool copy_end(struct nx_child *child);
+
+// ---- What the machine has (watch.c) -------------------------------------------------------------
+
+#define WATCH_PROCESSES 24u
+
+// Free frames, and what each process has. Two that are the same: everything has come back.
+struct machine_state {
+    uint64_t frames_free;
+    uint64_t retired;
+    uint32_t count;
+    struct nx_info_process processes[WATCH_PROCESSES];
+};
+
+NX_MUST_CHECK enum nx_status machine_look(struct machine_state *state);
+// Waits until there are no more than so many processes and nothing waits for its end, then looks.
+// False: that never comes.
+bool machine_look_settled(struct machine_state *state, uint32_t processes);
+// Waits until the machine has what it had: every frame, and of each process the same handles,
+// threads and pages. Services may have touched some pages for the first time; *growth is how many,
+// and so many frames are missing. False: it never has; the report says what is missing.
+bool machine_settles(struct report *report, const struct machine_state *before, uint64_t *growth);
+NX_MUST_CHECK enum nx_status machine_record(enum nx_info_kind kind, uint64_t index, void *record,
+                                            size_t size);
+uint32_t machine_harts(void);
+
+// ---- The neighbour (neighbour.c) ----------------------------------------------------------------
+
+// An innocent process that uses memory, a server, the disk, files and timers all the time, and
+// counts what it finds right and wrong.
+struct neighbour;
+NX_MUST_CHECK enum nx_status neighbour_start(struct neighbour **neighbour);
+// Whether each of its parts has got on since the last look, within a deadline, and found nothing
+// wrong.
+bool neighbour_is_well(struct report *report, struct neighbour *neighbour);
+// A handle to call its server, which knows whoever uses it for a stranger.
+nx_handle neighbour_server(const struct neighbour *neighbour);
+// What it has found right so far, as of the last look.
+uint64_t neighbour_checks(const struct neighbour *neighbour);
+// False: it or its server does not end.
+bool neighbour_end(struct neighbour *neighbour);
+int neighbour_main(int argc, char **argv);
+
+// ---- Attacks ------------------------------------------------------------------------------------
+
+// fuzz.c: `calls` random system calls; seed 0: one from the clock.
+bool attack_fuzz(struct report *report, uint64_t calls, uint64_t seed);
+int fuzz_worker_main(int argc, char **argv);
+
+#endif
