@@ -51,6 +51,7 @@ struct arch_hart {
     uint64_t message_info;    // a7 of the message that a fast path tries
     uint64_t arguments[2];    // a0 and a1 of another call that one tries
     bool sstc;                // its timer is stimecmp, not the firmware's
+    _Atomic bool fencing;     // it asks other harts for a fence; they read it (arch_hart_offline)
 };
 
 // A user address space. Constant after arch_space_create.

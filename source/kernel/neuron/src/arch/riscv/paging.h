@@ -79,9 +79,7 @@ static inline void tlb_fence_asid(uint32_t asid)
     __asm__ volatile("sfence.vma zero, %0" ::"r"((uint64_t)asid) : "memory");
 }
 
-// Panics if a remote fence failed for `mask`. The firmware has tried each hart by itself and
-// reports the first refusal. Harmless if that hart has left meanwhile, since it flushes when it
-// comes back; otherwise isolation is gone.
+// Panics if a remote fence failed for `mask`: isolation is gone.
 void tlb_check_remote(enum nx_status status, uint32_t mask);
 
 // The kernel's own root table. Its upper half is constant after arch_kernel_table_build.

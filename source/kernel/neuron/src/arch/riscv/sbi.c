@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Calls to the firmware: see sbi.h.
 #include "sbi.h"
+#include "arch_inline.h"
+#include "core/hart.h"
 #include "core/machine.h"
 
 #define SBI_BASE_PROBE_EXTENSION 3
@@ -137,21 +139,6 @@ static enum nx_status call_group(const struct group_call *what, uint64_t hart_ma
                     {hart_mask, hart_mask_base, what->address, what->length, what->asid}});
 }
 
-static enum nx_status call_one_by_one(const struct group_call *what, uint64_t hart_mask,
-                                      uint64_t hart_mask_base)
-{
-    enum nx_status first_error = NX_OK;
-
-    for (; hart_mask != 0; hart_mask &= hart_mask - 1) {
-        const uint64_t id = hart_mask_base + (uint64_t)__builtin_ctzl(hart_mask);
-        const enum nx_status status = call_group(what, 1, id);
-
-        if (first_error == NX_OK)
-            first_error = status;
-    }
-    return first_error;
-}
-
 static uint64_t hart_id_of(unsigned index)
 {
     return machine.harts[index].id.value;
@@ -185,17 +172,22 @@ static uint64_t take_group(uint32_t *mask, uint64_t *base)
 static enum nx_status call_harts(const struct group_call *what, uint32_t mask)
 {
     enum nx_status first_error = NX_OK;
+    struct arch_hart *self = arch_hart_of(hart_self());
 
+    atomic_store_explicit(&self->fencing, true, memory_order_relaxed);
+    // Full fence: announced before the look at who stays. Pairs with the one in hart_leave_now.
+    atomic_thread_fence(memory_order_seq_cst);
+    mask &= hart_online_mask();
     while (mask != 0) {
         uint64_t base = 0;
         const uint64_t group = take_group(&mask, &base);
-        enum nx_status status = call_group(what, group, base);
+        const enum nx_status status = call_group(what, group, base);
 
-        if (status == NX_ERR_INVALID_ARGUMENT && (group & (group - 1)) != 0)
-            status = call_one_by_one(what, group, base);
         if (first_error == NX_OK)
             first_error = status;
     }
+    // Release: pairs with arch_hart_offline.
+    atomic_store_explicit(&self->fencing, false, memory_order_release);
     return first_error;
 }
 

@@ -49,9 +49,9 @@ NX_MUST_CHECK enum nx_status sbi_set_timer(uint64_t deadline);
 // To one hart: a mask of one, so that the firmware refuses none but the one that is meant.
 NX_MUST_CHECK enum nx_status sbi_send_ipi(struct hart_id hart);
 
-// The next three go to each hart of the mask. Where the firmware refuses a whole group as invalid
-// (some do if one hart of it has just stopped, and then serve none), each hart is tried by itself;
-// the first error of those is returned, after all have been tried.
+// The next three go to each hart of the mask that is online, and wait for it. None of them stops
+// meanwhile (arch_hart_offline): some firmware refuses a whole group if one hart of it has just
+// stopped, some waits for it for ever. Returned is the first error.
 NX_MUST_CHECK enum nx_status sbi_remote_fence_i(uint32_t mask);
 // All address spaces; address 0 with the largest length: everything.
 NX_MUST_CHECK enum nx_status sbi_remote_sfence_vma(uint32_t mask, uint64_t address,

@@ -98,6 +98,11 @@ void arch_hart_online(void)
 
 void arch_hart_offline(void)
 {
+    // Firmware may forget a fence that is asked of a hart as it stops, and the asker would wait in
+    // the firmware for ever (OpenSBI 1.1). Later ones leave this hart out.
+    for (unsigned i = 0; i < hart_count(); i++)
+        while (atomic_load_explicit(&harts[i].arch.fencing, memory_order_acquire))
+            hart_pause();
     csr_write(sie, 0);
     plic_hart_open(false);
     if (arch_timer_arm(ARCH_TIMER_NEVER) != NX_OK)
