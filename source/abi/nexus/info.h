@@ -39,6 +39,8 @@ struct nx_info_system {
     uint64_t boot_ticks;      // time counter when the boot hart took interrupts
     uint64_t objects_retired; // waiting for a grace period
     uint64_t objects_reclaimed;
+    uint64_t frames_pooled; // hold kernel objects, or did and have room for more
+    uint64_t pooled_bytes;  // of them in use
 };
 
 enum nx_hart_state {

@@ -5,6 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+// Nothing is cut into slots.
+_Atomic uint64_t pool_frames;
+_Atomic uint64_t pool_bytes;
+
 void *pool_alloc(size_t size)
 {
     size_t whole = (size_t)((size + 63) & ~(size_t)63);

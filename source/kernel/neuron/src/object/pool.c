@@ -4,6 +4,7 @@
 
 #include "arch/arch.h"
 #include "arch_inline.h"
+#include "core/counter.h"
 #include "core/lock.h"
 #include "core/lock_inline.h"
 #include "core/panic.h"
@@ -30,6 +31,9 @@ _Static_assert(sizeof(struct pool_page) <= POOL_HEADER_SIZE, "slots start after 
 static const uint16_t pool_sizes[] = {64, 128, 256, 448, 640, 768, 960, 1344, 1984, 4032};
 static struct pool_page *pool_partial[ARRAY_LENGTH(pool_sizes)];
 static struct lock pool_lock = LOCK_INITIALIZER(LOCK_RANK_POOL);
+// Changed under pool_lock.
+_Atomic uint64_t pool_frames;
+_Atomic uint64_t pool_bytes;
 
 static uint32_t pool_class(size_t size)
 {
@@ -72,6 +76,7 @@ static struct pool_page *pool_grow(uint32_t class)
         page->free = slot;
     }
     pool_link(page);
+    counter_add(&pool_frames, 1);
     return page;
 }
 
@@ -88,6 +93,7 @@ void *pool_alloc(size_t size)
         slot = page->free;
         page->free = slot->next;
         page->used++;
+        counter_add(&pool_bytes, pool_sizes[class]);
         if (page->free == NULL)
             pool_unlink(page);
     }
@@ -110,8 +116,10 @@ void pool_free(void *memory)
     slot->next = page->free;
     page->free = slot;
     page->used--;
+    counter_set(&pool_bytes, counter_read(&pool_bytes) - pool_sizes[page->class]);
     if (page->used == 0) {
         pool_unlink(page);
+        counter_set(&pool_frames, counter_read(&pool_frames) - 1);
         empty = true;
     }
     lock_release_fast(&pool_lock);

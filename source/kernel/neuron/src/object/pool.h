@@ -15,4 +15,8 @@
 void *pool_alloc(size_t size);
 void pool_free(void *memory);
 
+// Frames that are cut into slots, and the bytes of the slots in use: for diagnosis.
+extern _Atomic uint64_t pool_frames;
+extern _Atomic uint64_t pool_bytes;
+
 #endif

@@ -10,6 +10,7 @@
 #include "mm/frame.h"
 #include "nexus/info.h"
 #include "nexus/message.h"
+#include "object/pool.h"
 #include "object/process.h"
 #include "object/reclaim.h"
 #include "sched/thread.h"
@@ -115,6 +116,8 @@ static size_t describe_system(uint64_t index, void *buffer)
         .boot_ticks = counter_read(&harts[0].online_since),
         .objects_retired = retired > done ? retired - done : 0,
         .objects_reclaimed = done,
+        .frames_pooled = counter_read(&pool_frames),
+        .pooled_bytes = counter_read(&pool_bytes),
     };
     memcpy(buffer, &record, sizeof(record));
     return sizeof(record);
