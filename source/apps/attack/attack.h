@@ -79,9 +79,10 @@ bool copy_end(struct nx_child *child);
 
 #define WATCH_PROCESSES 24u
 
-// Free frames, and what each process has. Two that are the same: everything has come back.
+// What is free, and what each process has. Two that are the same: everything has come back.
 struct machine_state {
-    uint64_t frames_free;
+    uint64_t frames_free;  // or cut into kernel objects: how many it takes for those varies
+    uint64_t pooled_bytes; // of kernel objects
     uint64_t retired;
     uint32_t count;
     struct nx_info_process processes[WATCH_PROCESSES];
@@ -108,6 +109,8 @@ NX_MUST_CHECK enum nx_status neighbour_start(struct neighbour **neighbour);
 // Whether each of its parts has got on since the last look, within a deadline, and found nothing
 // wrong.
 bool neighbour_is_well(struct report *report, struct neighbour *neighbour);
+// Makes it rest, or go on: while it rests it asks nothing of any service. False: it does not.
+bool neighbour_rests(struct neighbour *neighbour, bool rest);
 // A handle to call its server, which knows whoever uses it for a stranger.
 nx_handle neighbour_server(const struct neighbour *neighbour);
 // What it has found right so far, as of the last look.

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 
 #define WORKER_PAGES   1536u
+#define WARM_UP_LIVES  2u
 #define LIVES_LEAST    8u
 #define LIFE_CALLS     12500u // of one worker, where the calls are not many more
 #define LIFE_CALLS_TOP 50000u
@@ -48,12 +49,12 @@ static bool is_in_arena(uint64_t address)
     return address >= FUZZ_ARENA_BASE && address < FUZZ_ARENA_END;
 }
 
-// Gives the thread a page where it faulted; false when it had one and yet may not do what it wants.
-static bool fault_resolve(struct campaign *campaign, uint64_t address)
+// Gives the thread of `process` a page where it faulted; false when it had one and yet may not do
+// what it wants.
+static bool fault_resolve(struct campaign *campaign, nx_handle process, uint64_t address)
 {
     static uint64_t last;
     uint64_t page = address & ~(NX_PAGE_SIZE - 1);
-    nx_handle process = atomic_load_explicit(&campaign->worker, memory_order_acquire);
     enum nx_status status = nx_memory_map(process, campaign->scratch, 0, NX_PAGE_SIZE,
                                           NX_PROT_READ | NX_PROT_WRITE, &page);
     bool again = page == last;
@@ -90,9 +91,10 @@ static void supervise(void *argument)
         uint64_t address = message.words[NX_FAULT_ADDRESS];
         const struct nx_message resume = {.words = {NX_FAULT_RESUME}};
         const struct nx_message end = {.words = {0}};
-        if (!is_in_arena(address)) {
+        nx_handle process = atomic_load_explicit(&campaign->worker, memory_order_acquire);
+        if (process == NX_HANDLE_NONE || !is_in_arena(address)) {
             (void)!nx_endpoint_reply(NX_HANDLE_NONE, &end); // dead already, or by this
-        } else if (fault_resolve(campaign, address)) {
+        } else if (fault_resolve(campaign, process, address)) {
             atomic_fetch_add_explicit(&campaign->answered, 1, memory_order_relaxed);
             (void)!nx_endpoint_reply(NX_HANDLE_NONE, &resume); // killed meanwhile, perhaps
         } else {
@@ -222,6 +224,20 @@ static bool campaign_close(struct campaign *campaign)
 
 // The first two workers make everybody have what they keep for good; from then on nothing may be
 // missing after a worker's end.
+static bool campaign_counts(struct report *report, struct campaign *campaign,
+                            struct machine_state *before)
+{
+    EXPECT(report, neighbour_rests(campaign->neighbour, true), "the neighbour is stuck");
+    if (campaign->lives == WARM_UP_LIVES) {
+        EXPECT(report, machine_look_settled(before, before->count), "workers leave processes");
+    } else if (campaign->lives > WARM_UP_LIVES &&
+               !machine_settles(report, before, &campaign->growth)) {
+        return false;
+    }
+    EXPECT(report, neighbour_rests(campaign->neighbour, false), "the neighbour is stuck");
+    return true;
+}
+
 static bool campaign_run(struct report *report, struct campaign *campaign, uint64_t calls)
 {
     static struct machine_state before;
@@ -236,9 +252,7 @@ static bool campaign_run(struct report *report, struct campaign *campaign, uint6
             return false;
         }
         made = atomic_load_explicit(&campaign->counts->calls, memory_order_relaxed);
-        if (campaign->lives == 2) {
-            EXPECT(report, machine_look_settled(&before, before.count), "workers leave processes");
-        } else if (campaign->lives > 2 && !machine_settles(report, &before, &campaign->growth)) {
+        if (!campaign_counts(report, campaign, &before)) {
             return false;
         }
         if (made * PROGRESS_PARTS / calls > told) {

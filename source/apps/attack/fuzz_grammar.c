@@ -34,6 +34,7 @@ enum kind {
     RIGHTS,
     BADGE,
     DEADLINE,
+    KEEP,
     SIZE,
     MEMORY_FLAGS,
     OFFSET,
@@ -71,7 +72,7 @@ struct fuzz_form {
 static const struct fuzz_form forms[] = {
     {NX_SYS_NULL, "null", 4, NO_RESULT, 0, 0, {WORDS}},
     {NX_SYS_CALL, "call", 60, MESSAGE, 0, 1, {ENDPOINT, WORDS}},
-    {NX_SYS_RECEIVE, "receive", 60, MESSAGE, 0, 0, {ENDPOINT, DEADLINE}},
+    {NX_SYS_RECEIVE, "receive", 60, MESSAGE, 0, 0, {ENDPOINT, DEADLINE, KEEP}},
     {NX_SYS_REPLY, "reply", 40, NO_RESULT, 0, 1, {OPTIONAL_REPLY, WORDS}},
     {NX_SYS_REPLY_RECEIVE, "reply_receive", 40, MESSAGE, 0, 1, {ENDPOINT, WORDS}},
     {NX_SYS_REPLY_SAVE, "reply_save", 20, NEW_HANDLE, NX_OBJECT_REPLY, 0, {0}},
@@ -495,6 +496,8 @@ static uint64_t plain_argument(struct random *random, enum kind kind)
         return random_one_in(random, 4) ? random_next(random) : 0;
     case DEADLINE:
         return deadline(random);
+    case KEEP:
+        return random_one_in(random, 2) ? NX_RECEIVE_KEEP : 0;
     case SOURCE:
         return interrupt_source(random);
     case TEXT_LENGTH:

@@ -96,17 +96,32 @@ static void start_thread(struct fuzzer *fuzzer)
     (void)call(fuzzer, NX_SYS_THREAD_START, r.a1, 0, 0, 0, 0, 0);
 }
 
-// Receives and answers, late or twice or through a saved right that others may close or use first.
+static struct nx_registers receive(struct fuzzer *fuzzer, uint64_t endpoint, uint64_t keep)
+{
+    return call(fuzzer, NX_SYS_RECEIVE, endpoint,
+                nx_clock_now() + random_below(&fuzzer->random, NX_MILLISECOND), keep, 0, 0, 0);
+}
+
+// Receives and answers, late or twice or through a saved right that others may close or use first;
+// now and then it keeps the caller and waits for its notification.
 static void serve(struct fuzzer *fuzzer)
 {
     uint64_t endpoint = fuzz_handle(fuzzer, NX_OBJECT_ENDPOINT);
-    struct nx_registers r =
-        call(fuzzer, NX_SYS_RECEIVE, endpoint,
-             nx_clock_now() + random_below(&fuzzer->random, NX_MILLISECOND), 0, 0, 0, 0);
+    struct nx_registers r = receive(fuzzer, endpoint, 0);
     if (r.a0 != NX_OK) {
         return;
     }
     uint64_t reply = 0;
+    if (random_one_in(&fuzzer->random, 3)) {
+        (void)call(fuzzer, NX_SYS_NOTIFICATION_BIND, fuzz_handle(fuzzer, NX_OBJECT_NOTIFICATION), 0,
+                   0, 0, 0, 0);
+    }
+    // The same endpoint or another one.
+    while (random_one_in(&fuzzer->random, 2)) {
+        uint64_t other = fuzz_handle(fuzzer, NX_OBJECT_ENDPOINT);
+        (void)receive(fuzzer, random_one_in(&fuzzer->random, 4) ? other : endpoint,
+                      NX_RECEIVE_KEEP);
+    }
     if (random_one_in(&fuzzer->random, 3)) {
         r = call(fuzzer, NX_SYS_REPLY_SAVE, 0, 0, 0, 0, 0, 0);
         reply = r.a0 == NX_OK ? r.a1 : 0;

@@ -229,5 +229,7 @@ int fuzz_worker_main(int argc, char **argv)
         return EXIT_FAILURE;
     }
     watch_over();
+    atomic_fetch_add_explicit(&worker.counts->entered[NX_SYS_PROCESS_EXIT], 1,
+                              memory_order_relaxed);
     nx_process_exit(EXIT_SUCCESS); // with all threads in the middle of something
 }

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 
 #define BUDGET_PAGES   1024u
+#define THREADS        3u
 #define MEMORY_PAGES   32u
 #define TIMER_LONGEST  (2 * NX_MILLISECOND)
 #define READ_SECTORS   8u
@@ -37,6 +38,8 @@ static const char *const part_names[] = {"memory", "timer", "server", "file", "d
 struct counters {
     _Atomic uint64_t right[PART_COUNT];
     _Atomic uint64_t wrong[PART_COUNT];
+    _Atomic uint32_t rest; // its threads shall rest
+    _Atomic uint32_t resting;
 };
 
 struct neighbour {
@@ -61,6 +64,19 @@ static void count(enum part part, bool right)
                               memory_order_relaxed);
 }
 
+// While it shall rest it asks nothing of any service, so that what those have can be counted.
+static void rest_if_told(void)
+{
+    if (atomic_load_explicit(&counters->rest, memory_order_relaxed) == 0) {
+        return;
+    }
+    atomic_fetch_add_explicit(&counters->resting, 1, memory_order_relaxed);
+    while (atomic_load_explicit(&counters->rest, memory_order_relaxed) != 0) {
+        nx_sleep(PAUSE);
+    }
+    atomic_fetch_sub_explicit(&counters->resting, 1, memory_order_relaxed);
+}
+
 // Fills memory with a series, and finds it the same; then with another one.
 static void check_memory(void *argument)
 {
@@ -70,6 +86,7 @@ static void check_memory(void *argument)
         struct random filled = random_fork(round, 0, 0);
         struct random found = filled;
         bool right = true;
+        rest_if_told();
         for (uint64_t i = 0; i < words; i++) {
             memory[i] = random_next(&filled);
         }
@@ -88,6 +105,7 @@ static void check_timers(void *argument)
     (void)argument;
     for (;;) {
         uint64_t bits;
+        rest_if_told();
         uint64_t deadline = nx_deadline_after(random_below(&random, TIMER_LONGEST));
         enum nx_status status = nx_notification_wait(NX_HANDLE_NONE, deadline, &bits);
         count(PART_TIMER, status == NX_ERR_TIMED_OUT && nx_clock_now() >= deadline);
@@ -147,7 +165,7 @@ static bool disk_is_same(nx_handle memory, const uint8_t *bytes)
 int neighbour_main(int argc, char **argv)
 {
     nx_handle endpoint = nx_start_handle((enum nx_start_id)ATTACK_ECHO);
-    struct nx_thread threads[2];
+    struct nx_thread threads[THREADS - 1];
     struct random random = {2};
     nx_handle disk_memory;
     void *shared;
@@ -172,6 +190,7 @@ int neighbour_main(int argc, char **argv)
         status = nx_thread_spawn(NULL, check_timers, NULL, &threads[1]);
     }
     while (status == NX_OK) {
+        rest_if_told();
         count(PART_SERVER, server_answers(endpoint, &random));
         count(PART_FILE, file_is_same());
         count(PART_DISK, disk_is_same(disk_memory, disk));
@@ -255,6 +274,25 @@ enum nx_status neighbour_start(struct neighbour **neighbour)
     }
     nx_handle_drop(mine);
     return status;
+}
+
+struct wanted_rest {
+    const struct neighbour *neighbour;
+    uint32_t threads; // that shall rest
+};
+
+static bool as_many_rest(void *context)
+{
+    const struct wanted_rest *wanted = context;
+    return atomic_load_explicit(&wanted->neighbour->counters->resting, memory_order_relaxed) ==
+           wanted->threads;
+}
+
+bool neighbour_rests(struct neighbour *neighbour, bool rest)
+{
+    struct wanted_rest wanted = {neighbour, rest ? THREADS : 0};
+    atomic_store_explicit(&neighbour->counters->rest, rest, memory_order_relaxed);
+    return wait_until(as_many_rest, &wanted, WELL_PATIENCE);
 }
 
 static bool all_got_on(void *context)

@@ -66,7 +66,8 @@ enum nx_status machine_look(struct machine_state *state)
     } else if (status == NX_OK) {
         status = NX_ERR_TOO_LARGE;
     }
-    state->frames_free = system.frames_free;
+    state->frames_free = system.frames_free + system.frames_pooled;
+    state->pooled_bytes = system.pooled_bytes;
     state->retired = system.objects_retired;
     return status;
 }
@@ -135,7 +136,8 @@ static bool is_settled(void *context)
             (uint64_t)growth_of(&now->processes[i], find(settling->before, now->processes[i].id));
     }
     settling->growth = growth;
-    return now->frames_free + growth == settling->before->frames_free;
+    return now->frames_free + growth == settling->before->frames_free &&
+           now->pooled_bytes == settling->before->pooled_bytes;
 }
 
 bool machine_settles(struct report *report, const struct machine_state *before, uint64_t *growth)
@@ -162,8 +164,11 @@ bool machine_settles(struct report *report, const struct machine_state *before, 
         }
     }
     return report_fail(
-        report, "not everything came back: frames=%llu(%llu) retired=%llu processes=%u(%u)%s",
+        report,
+        "not everything came back: frames=%llu(%llu) objects=%llu(%llu) retired=%llu "
+        "processes=%u(%u)%s",
         (unsigned long long)now->frames_free, (unsigned long long)before->frames_free,
+        (unsigned long long)now->pooled_bytes, (unsigned long long)before->pooled_bytes,
         (unsigned long long)now->retired, now->count, before->count, text);
 }
 
