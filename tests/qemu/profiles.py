@@ -14,6 +14,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "bench"))
 
+import attack
 import bench
 import commands
 import console
@@ -37,6 +38,8 @@ STUCK_SECONDS = 25
 # A boot that should panic does so in its first second.
 PANIC_SECONDS = 20
 PANICKING_HART = 2
+FUZZ_CALLS = 100000
+FUZZ_SEED = 20261125
 UART_NODE = "/soc/serial@10000000"
 # What comes of tests that need every hart's wake-ups.
 STUCK_TESTS = r"forbidden: SELFTEST: (hart stop\+start|races|quiet harts|block queue) FAIL"
@@ -197,6 +200,12 @@ def counts_are_as_recorded(profile: Profile, log: Path) -> list[str]:
     return record.worse({each.row.name: each.figure for each in results})
 
 
+def attacked(profile: Profile, log: Path) -> list[str]:
+    """Boot with attacks instead of self-tests: every one is contained."""
+    with Boot(log, {"SMP": str(profile.topology.smp)} | attack.options(profile.append.split()), ()) as machine:
+        return attack.judge(machine.wait(profile.timeout), 1)
+
+
 PROFILES = [
     Profile("smp4", "four harts", gated_boot),
     Profile("smp3", "three harts", gated_boot, Topology(smp=3)),
@@ -238,6 +247,13 @@ PROFILES = [
         timeout=120,
     ),
     Profile("bench", "instructions of eight key operations", counts_are_as_recorded),
+    Profile(
+        "attack-fuzz",
+        "100,000 random system calls on four harts",
+        attacked,
+        append=f"fuzz {FUZZ_CALLS} {FUZZ_SEED}",
+        timeout=240,
+    ),
     Profile("uart-off", "a device tree that switches the UART off", uart_switched_off),
     Profile(
         "panic",
