@@ -228,6 +228,32 @@ static enum test_outcome block_service(struct test_report *report)
     return outcome;
 }
 
+// Whoever has a file's memory cannot change it, neither by himself nor through the disk.
+static enum test_outcome file_takes_no_writes(struct test_report *report)
+{
+    struct nx_package_file *file;
+    struct nx_block_queue queue;
+    nx_handle memory;
+    nx_handle copy;
+    uint32_t slot;
+    void *bytes;
+
+    EXPECT_OK(report, nx_package_open("fixtures/hello.txt", &file));
+    EXPECT_OK(report, nx_package_memory(file, &memory));
+    EXPECT_OK(report, nx_handle_duplicate(memory, UINT32_MAX, 0, &copy));
+    nx_package_close(file);
+    enum nx_status mapped = nx_map(copy, 0, NX_PAGE_SIZE, NX_PROT_READ | NX_PROT_WRITE, &bytes);
+    enum nx_status read = nx_block_read(0, 1, copy, 0, NULL);
+    EXPECT_OK(report, nx_block_queue_open(&queue, NX_HANDLE_NONE, 0));
+    enum nx_status attached = nx_block_queue_attach(&queue, copy, &slot);
+    nx_block_queue_close(&queue);
+    nx_handle_drop(copy);
+    EXPECT(report, mapped == NX_ERR_ACCESS_DENIED, "map to write: %s", nx_status_text(mapped));
+    EXPECT(report, read == NX_ERR_ACCESS_DENIED, "read from disk: %s", nx_status_text(read));
+    EXPECT(report, attached == NX_ERR_ACCESS_DENIED, "attach: %s", nx_status_text(attached));
+    return TEST_PASS;
+}
+
 enum test_outcome test_package_disk(struct test_report *report)
 {
     struct nx_package_report package;
@@ -241,6 +267,9 @@ enum test_outcome test_package_disk(struct test_report *report)
     EXPECT(report, package.verified_blocks > 0, "no block was verified");
     EXPECT(report, package.hash_errors == 0, "%d blocks are wrong", (int)package.hash_errors);
     EXPECT(report, package.image_version > 0, "the image has no version");
-    enum test_outcome outcome = files_match(report);
+    enum test_outcome outcome = file_takes_no_writes(report);
+    if (outcome == TEST_PASS) { // and holds what it should
+        outcome = files_match(report);
+    }
     return outcome == TEST_PASS ? block_service(report) : outcome;
 }
