@@ -396,6 +396,23 @@ static void test_a_mapping_can_go_before_its_address_is_returned(void **state)
     assert_int_equal(address, PLACEMENT_BASE);
 }
 
+// --- A thread that is sent here while another is handed over
+// ---------------------------------------
+
+static void test_what_is_sent_to_an_idle_hart_is_seen_though_another_thread_is_handed_over(void **state)
+{
+    (void)state;
+    thread_set_state(mine, THREAD_RUNNABLE);
+    harts[0].current = NULL;
+    // A deadline expired here; the interrupt that came with `other` has been taken.
+    harts[0].handoff = mine;
+    atomic_store(&harts[0].arrival, other);
+    scheduler_run_next();
+    assert_ptr_equal(harts[0].current, mine);
+    assert_null(atomic_load(&harts[0].arrival));
+    assert_ptr_equal(run_queue_pop(&harts[0].run_queue), other);
+}
+
 static int power_on(void **state)
 {
     (void)state;
@@ -418,6 +435,7 @@ int main(void)
         TEST(test_a_notification_outlives_those_who_end_a_wait_on_it),
         TEST(test_a_thread_can_end_before_its_creation_returns),
         TEST(test_a_mapping_can_go_before_its_address_is_returned),
+        TEST(test_what_is_sent_to_an_idle_hart_is_seen_though_another_thread_is_handed_over),
     };
     return cmocka_run_group_tests_name("races", tests, power_on, NULL);
 }

@@ -205,17 +205,19 @@ enum nx_status scheduler_steal(struct hart *thief, struct hart *victim, uint32_t
     return NX_OK;
 }
 
-// A popped thread that may not run here any more (its affinity changed) moves on.
+// A popped thread that may not run here any more (its affinity changed) moves on. What was sent
+// here is looked at in any case: the interrupt that came with it may be over.
 static inline struct thread *next_thread(struct hart *hart)
 {
-    struct thread *thread = take_handoff(hart, CLASS_IDLE);
-    if (thread != NULL)
-        return thread;
-    thread = take_arrival(hart);
-    if (thread != NULL && !has_queued(hart) && scheduler_may_run(thread, hart->bit))
+    struct thread *thread = take_arrival(hart);
+    if (thread != NULL && hart->handoff == NULL && !has_queued(hart) &&
+        scheduler_may_run(thread, hart->bit))
         return thread;
     if (thread != NULL)
         run_queue_push(&hart->run_queue, thread, false);
+    thread = take_handoff(hart, CLASS_IDLE);
+    if (thread != NULL)
+        return thread;
     while ((thread = run_queue_pop(&hart->run_queue)) != NULL) {
         if (scheduler_may_run(thread, hart_bit(hart)))
             return thread;
