@@ -88,7 +88,7 @@ enum nx_status process_create(struct process *parent, const char *name, uint64_t
     if (status != NX_OK)
         goto uncharge;
     struct process *created = CONTAINER_OF(object, struct process, object);
-    created->budget = budget_bytes;
+    atomic_init(&created->budget, budget_bytes);
     created->highest_class = highest_class;
     memcpy(created->name, name, NX_NAME_BYTES - 1);
     lock_init(&created->lock, LOCK_RANK_PROCESS);
@@ -113,7 +113,8 @@ enum nx_status process_charge(struct process *process, uint64_t bytes)
 {
     uint64_t used = atomic_load_explicit(&process->used, memory_order_relaxed);
     do {
-        if (bytes > process->budget || used > process->budget - bytes)
+        uint64_t budget = counter_read(&process->budget);
+        if (bytes > budget || used > budget - bytes)
             return NX_ERR_NO_MEMORY;
     } while (!atomic_compare_exchange_weak_explicit(&process->used, &used, used + bytes,
                                                     memory_order_relaxed, memory_order_relaxed));
@@ -128,8 +129,22 @@ void process_uncharge(struct process *process, uint64_t bytes)
 
 bool process_has_spare(const struct process *process)
 {
-    return process == NULL || atomic_load_explicit(&process->used, memory_order_relaxed) <
-                                  process->budget - process->budget / SPARE_PART;
+    return process == NULL || counter_read(&process->used) <
+                                  counter_read(&process->budget) / SPARE_PART * (SPARE_PART - 1);
+}
+
+// What a process did not use by its end goes back to its creator; the rest follows with the objects
+// that others hold on to. Claimed first: nothing else can be charged to it then.
+static void return_unused_budget(struct process *process)
+{
+    uint64_t unused;
+    do {
+        unused = counter_read(&process->budget) - counter_read(&process->used);
+    } while (process_charge(process, unused) != NX_OK);
+    counter_add(&process->budget, -unused);
+    process_uncharge(process, unused);
+    if (process->object.charged_to != NULL)
+        process_uncharge(process->object.charged_to, unused);
 }
 
 // Marks the process dying; false if it was already. Caller holds the lock.
@@ -306,6 +321,7 @@ enum destroy_result process_destroy_step(struct object *object)
     if (!address_space_clear_some(&process->space))
         return DESTROY_MORE;
     if (atomic_load_explicit(&process->state, memory_order_relaxed) == NX_PROCESS_DYING) {
+        return_unused_budget(process);
         announce_death(process);
         object_release(&process->object);
         return DESTROY_KEEP;
@@ -319,6 +335,6 @@ enum destroy_result process_destroy_step(struct object *object)
     registry_remove(process);
     ASSERT(atomic_load_explicit(&process->used, memory_order_relaxed) == 0);
     if (object->charged_to != NULL)
-        process_uncharge(object->charged_to, process->budget);
+        process_uncharge(object->charged_to, counter_read(&process->budget));
     return DESTROY_UNLINKED; // from the registry
 }

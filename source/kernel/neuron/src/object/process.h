@@ -28,8 +28,8 @@ struct process {
     uint64_t id;
     char name[NX_NAME_BYTES];
     enum nx_class highest_class;
-    uint64_t budget; // bytes
 
+    _Atomic uint64_t budget;   // bytes; at the end of the cleanup it shrinks to what is used
     _Atomic uint64_t used;     // bytes charged
     _Atomic uint64_t run_time; // time-counter ticks of its threads
     _Atomic uint32_t state;    // enum nx_process_state; changes under `lock`

@@ -170,7 +170,7 @@ static size_t describe_process(uint64_t index, void *buffer)
         .id = process->id,
         .state = atomic_load_explicit(&process->state, memory_order_relaxed),
         .pages_used = round_up(used, NX_PAGE_SIZE) / NX_PAGE_SIZE,
-        .pages_budget = process->budget / NX_PAGE_SIZE,
+        .pages_budget = counter_read(&process->budget) / NX_PAGE_SIZE,
         .run_time = atomic_load_explicit(&process->run_time, memory_order_relaxed),
     };
     memcpy(record.name, process->name, sizeof(record.name));

@@ -58,7 +58,7 @@ enum nx_status sys_process_info(struct thread *current, const uint64_t *argument
     arch_set_result(current, 0, state);
     arch_set_result(current, 1, (uint64_t)exit_status);
     arch_set_result(current, 2, round_up(used, NX_PAGE_SIZE) / NX_PAGE_SIZE);
-    arch_set_result(current, 3, process->budget / NX_PAGE_SIZE);
+    arch_set_result(current, 3, counter_read(&process->budget) / NX_PAGE_SIZE);
     return NX_OK;
 }
 
