@@ -14,7 +14,7 @@
 #include "sched/thread.h"
 
 // Destruction steps that a tick may run while threads wait for the hart, and that idling may.
-#define RECLAIM_STEPS_TICK 4u
+#define RECLAIM_STEPS_TICK 64u
 #define RECLAIM_STEPS_IDLE 8u
 
 // Deadlines that one timer interrupt expires; those left make the timer interrupt again at once.

@@ -12,6 +12,9 @@
 #include "object/reclaim.h"
 #include "sched/scheduler.h"
 
+// Destruction steps after a thread's end: most processes are gone after these.
+#define RECLAIM_STEPS_END 256u
+
 static _Atomic uint64_t next_thread_id = 1;
 
 // Owner only.
@@ -214,6 +217,8 @@ void thread_end_current(void)
     if (notification != NULL)
         notification_signal(notification, bits);
     object_release(&thread->object);
+    // Who waits for the process's end should not wait for a tick, too.
+    (void)reclaim_run(RECLAIM_STEPS_END);
 }
 
 enum nx_status thread_bind_exit(struct thread *thread, struct notification *notification,
