@@ -23,7 +23,6 @@
 
 #define CHUNK_BYTES      (128ul << 10) // one block request
 #define FETCH_CHUNKS_MAX 8u            // of one fetch: the service reads them in one go
-#define REOPEN_ATTEMPTS  8u            // restarts of the service that one fetch survives
 #define CHUNKS_PER_WORD  64u
 #define RELEASE_PATIENCE (100 * NX_MILLISECOND) // with a service that does not answer a close
 
@@ -143,11 +142,6 @@ static enum nx_status file_connect(struct nx_package_file *file)
     file->content = content;
     file->chunk_count = (size + CHUNK_BYTES - 1) / CHUNK_BYTES;
     return NX_OK;
-}
-
-static void file_forget_chunks(struct nx_package_file *file)
-{
-    memset(file->valid, 0, (file->chunk_count / CHUNKS_PER_WORD + 1) * sizeof(*file->valid));
 }
 
 static struct nx_package_file *file_new(const struct open_path *path)
@@ -303,27 +297,22 @@ void nx_package_describe(const struct nx_package_file *file, struct nx_package_f
 
 // ---- Fetching -----------------------------------------------------------------------------------
 
+// *reopen: the instance died under the call, or it never gave out this node: nodes of open files
+// are unique over all instances, and void once the file has been evicted.
 static enum nx_status file_fetch_call(struct nx_package_file *file, uint64_t offset,
-                                      uint64_t length)
+                                      uint64_t length, bool *reopen)
 {
     struct package_call call;
-    enum nx_status status;
     call.retry = (struct nx_retry){0};
-    do {
-        status = package_call_begin(&call);
-        if (status != NX_OK) {
-            return status;
-        }
+    enum nx_status status = package_call_begin(&call);
+    if (status == NX_OK) {
         package_fs_request_init_fetch(&call.request);
         package_fs_request_set_fetch_node(&call.request, file->node);
         package_fs_request_set_fetch_offset(&call.request, offset);
         package_fs_request_set_fetch_length(&call.request, length);
         status = package_call_finish(&call, PACKAGE_FS_RESPONSE_FETCH);
-        // Once interrupted, the node is unknown to the next instance: no use in asking again.
-        if (call.retry.interrupted) {
-            return NX_ERR_PEER_CLOSED;
-        }
-    } while (nx_retry_again(&call.retry));
+    }
+    *reopen = call.retry.interrupted || status == NX_ERR_BAD_HANDLE;
     if (status != NX_OK) {
         return status;
     }
@@ -335,11 +324,15 @@ static enum nx_status file_fetch_call(struct nx_package_file *file, uint64_t off
     return NX_OK;
 }
 
-// The instance died under the call, or it never gave out this node: nodes of open files are unique
-// over all instances, and void once the file has been evicted.
-static bool status_means_reopen(enum nx_status status)
+// Opens the file at the service anew; of what was fetched nothing counts any more.
+static enum nx_status file_reconnect(struct nx_package_file *file)
 {
-    return status == NX_ERR_PEER_CLOSED || status == NX_ERR_BAD_HANDLE;
+    enum nx_status status = file_connect(file);
+    if (status == NX_OK) {
+        memset(file->valid, 0, (file->chunk_count / CHUNKS_PER_WORD + 1) * sizeof(*file->valid));
+        file_mark_valid(file, 0, file->prefix);
+    }
+    return status;
 }
 
 // Makes chunk `first` valid, and those behind it up to `last` as far as one fetch goes. What a
@@ -347,22 +340,18 @@ static bool status_means_reopen(enum nx_status status)
 static enum nx_status file_fetch_chunks(struct nx_package_file *file, uint64_t first, uint64_t last)
 {
     uint64_t count = last - first < FETCH_CHUNKS_MAX ? last - first + 1 : FETCH_CHUNKS_MAX;
-    enum nx_status status = NX_ERR_IO;
-    for (uint32_t attempt = 0; attempt < REOPEN_ATTEMPTS; attempt++) {
-        uint64_t offset = first * CHUNK_BYTES;
-        uint64_t length = count * CHUNK_BYTES;
-        length = length <= file->size - offset ? length : file->size - offset;
-        status = file_fetch_call(file, offset, length);
-        if (!status_means_reopen(status)) {
-            break;
+    uint64_t offset = first * CHUNK_BYTES;
+    uint64_t length = count * CHUNK_BYTES;
+    length = length <= file->size - offset ? length : file->size - offset;
+    struct nx_retry retry = {0};
+    enum nx_status status;
+    do {
+        status = retry.interrupted ? file_reconnect(file) : NX_OK;
+        retry.interrupted = false;
+        if (status == NX_OK) {
+            status = file_fetch_call(file, offset, length, &retry.interrupted);
         }
-        status = file_connect(file);
-        if (status != NX_OK) {
-            return status;
-        }
-        file_forget_chunks(file);
-        file_mark_valid(file, 0, file->prefix);
-    }
+    } while (nx_retry_again(&retry));
     return status == NX_OK && !chunk_is_valid(file, first) ? NX_ERR_BAD_FORMAT : status;
 }
 
