@@ -188,12 +188,15 @@ enum nx_status nx_block_queue_read(struct nx_block_queue *queue, uint64_t lba, u
     if (slot >= NX_BLOCK_QUEUE_MEMORIES || queue->memories[slot] == NX_HANDLE_NONE) {
         return NX_ERR_INVALID_ARGUMENT;
     }
+    struct nx_retry retry = {0};
     enum nx_status status = queue_read(queue, lba, count, slot, offset, reason);
-    if (status == NX_ERR_NOT_FOUND) { // an instance that does not know the session
+    // An instance that does not know the session. The next one may die over it as well.
+    while (status == NX_ERR_NOT_FOUND && nx_retry_wait(&retry)) {
         status = nx_block_queue_check(queue);
-        if (status == NX_OK) {
-            status = queue_read(queue, lba, count, slot, offset, reason);
+        if (status != NX_OK) {
+            return status;
         }
+        status = queue_read(queue, lba, count, slot, offset, reason);
     }
     return status;
 }

@@ -11,9 +11,10 @@
 #include "nexus/service.h"
 #include "virtio_blk.capnp.h"
 
-#define NOTICE_BIT     1u
-#define CHECK_INTERVAL NX_SECOND // without an answer, before virtioblkd is asked
-#define NO_ENTRY       NX_BLOCK_QUEUE_DEPTH
+#define NOTICE_BIT    1u
+#define CHECK_FIRST   (4 * NX_MILLISECOND) // without an answer, before virtioblkd is asked; then
+#define CHECK_LONGEST NX_SECOND            // after twice as long each time, up to this
+#define NO_ENTRY      NX_BLOCK_QUEUE_DEPTH
 
 _Static_assert(NX_BLOCK_QUEUE_DEPTH == BLOCK_RING_DEPTH, "an entry for each place in the ring");
 
@@ -193,15 +194,19 @@ enum nx_status nx_block_queue_attach(struct nx_block_queue *queue, nx_handle mem
     if (free_slot == NX_BLOCK_QUEUE_MEMORIES) {
         return NX_ERR_BUSY;
     }
-    queue->memories[free_slot] = memory;
-    enum nx_status status = memory_attach(queue, free_slot);
-    if (status == NX_ERR_NOT_FOUND) { // virtioblkd has been restarted
-        queue->memories[free_slot] = NX_HANDLE_NONE;
-        status = nx_block_queue_check(queue);
+    struct nx_retry retry = {0};
+    enum nx_status status;
+    do {
         queue->memories[free_slot] = memory;
-        if (status == NX_OK) {
-            status = memory_attach(queue, free_slot);
+        status = memory_attach(queue, free_slot);
+        retry.interrupted = status == NX_ERR_NOT_FOUND; // virtioblkd has been restarted
+        if (retry.interrupted) {
+            queue->memories[free_slot] = NX_HANDLE_NONE; // which a new session then leaves alone
+            status = nx_block_queue_check(queue);
         }
+    } while (status == NX_OK && nx_retry_again(&retry));
+    if (status == NX_OK && retry.interrupted) {
+        status = NX_ERR_PEER_CLOSED; // restarted too often
     }
     if (status == NX_OK) {
         *slot = free_slot;
@@ -325,16 +330,18 @@ enum nx_status nx_block_queue_wait(struct nx_block_queue *queue, uint32_t wanted
     if (queue->in_flight == 0) {
         return NX_ERR_BAD_STATE;
     }
+    uint64_t interval = CHECK_FIRST;
     wanted = wanted_clamp(queue, wanted);
     nx_block_queue_submit(queue); // nobody would answer what was never sent
     while (block_ring_answers(queue->ring, queue->completion_index) < wanted &&
            !block_ring_arm(queue->ring, queue->completion_index, wanted)) {
-        uint64_t limit = nx_deadline_after(CHECK_INTERVAL);
+        uint64_t limit = nx_deadline_after(interval);
         bool last = deadline <= limit;
         enum nx_status status =
             nx_notification_wait(queue->notification, last ? deadline : limit, &bits);
         if (status == NX_ERR_TIMED_OUT && !last) {
             status = nx_block_queue_check(queue);
+            interval *= interval < CHECK_LONGEST ? 2 : 1;
         }
         if (status != NX_OK) {
             return status;
@@ -372,11 +379,20 @@ static enum nx_status session_reopen(struct nx_block_queue *queue)
     return status;
 }
 
+// A new instance may die while the session is opened at it: the one after it knows nothing, either.
 enum nx_status nx_block_queue_check(struct nx_block_queue *queue)
 {
     struct session_answer answer;
+    struct nx_retry retry = {0};
     enum nx_status status = session_call(check_fill, 0, &queue->ring_memory, 1, &answer);
-    return status == NX_ERR_NOT_FOUND ? session_reopen(queue) : status;
+    if (status != NX_ERR_NOT_FOUND) {
+        return status;
+    }
+    do {
+        status = session_reopen(queue);
+        retry.interrupted = status == NX_ERR_NOT_FOUND;
+    } while (nx_retry_again(&retry));
+    return status;
 }
 
 void nx_block_queue_close(struct nx_block_queue *queue)
