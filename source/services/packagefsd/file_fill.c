@@ -72,6 +72,8 @@ enum nx_status file_fill(struct image *image, const struct erofs *fs, const stru
             status = blocks_fill(image, fs, file, &extent, offset, length);
         } else if (extent.kind == EROFS_EXTENT_INLINE) {
             status = inline_fill(image, file, &extent, offset, length);
+        } else { // zeros: there even when this program's budget is gone with it
+            status = nx_memory_commit(file->memory, offset, NX_PAGE_ROUND_UP(length));
         }
         if (status != NX_OK) {
             return status;
