@@ -235,9 +235,17 @@ enum nx_status package_open_inner(const char *path, struct nx_package_file **out
         node_release(file_destroy(file));
         return status;
     }
+    // Another thread may have opened it meanwhile: one of the two is enough.
     nx_mutex_lock(&table_lock);
-    open_table_add(&table, &file->entry);
+    known = open_table_take(&table, &name);
+    if (known == NULL) {
+        open_table_add(&table, &file->entry);
+    }
     nx_mutex_unlock(&table_lock);
+    if (known != NULL) {
+        node_release(file_destroy(file));
+        file = FILE_OF(known);
+    }
     *out = file;
     return NX_OK;
 }
@@ -263,9 +271,7 @@ void nx_package_close(struct nx_package_file *file)
     }
 }
 
-// The program ends: the service learns of what was kept. Files that are still open stay: threads
-// may be using them.
-__attribute__((destructor)) static void files_end(void)
+void nx_package_trim(void)
 {
     struct open_entry *entry;
     node_close(released_take());
@@ -277,6 +283,13 @@ __attribute__((destructor)) static void files_end(void)
             node_close(file_destroy(FILE_OF(entry)));
         }
     } while (entry != NULL);
+}
+
+// The program ends: the service learns of what was kept. Files that are still open stay: threads
+// may be using them.
+__attribute__((destructor)) static void files_end(void)
+{
+    nx_package_trim();
 }
 
 uint64_t nx_package_size(const struct nx_package_file *file)

@@ -69,6 +69,10 @@ struct nx_package_file; // an open file
 NX_MUST_CHECK enum nx_status nx_package_open(const char *path, struct nx_package_file **file);
 void nx_package_close(struct nx_package_file *file); // mappings made with nx_package_map stay
 
+// Closed files are kept for a while, with their memory, in case they are opened again: lets go of
+// all that nobody has open.
+void nx_package_trim(void);
+
 uint64_t nx_package_size(const struct nx_package_file *file);
 void nx_package_describe(const struct nx_package_file *file, struct nx_package_facts *facts);
 
