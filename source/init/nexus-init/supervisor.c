@@ -107,6 +107,12 @@ static void service_start(enum program_id id)
     struct supervised *program = &programs[id];
     enum nx_status status =
         program_spawn(id, NULL, 0, exit_notification, program->fault_endpoint, &program->child);
+    if (failure_is_transient(status) && restart_after_crash(program, nx_clock_now())) {
+        nx_log("init: service %s not started reason=%s", program_row(id)->service,
+               nx_status_text(status));
+        program->restarts++;
+        return;
+    }
     if (status != NX_OK) {
         service_down(id, nx_status_text(status));
         return;
