@@ -37,7 +37,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "source/libs/nexus": ("source/abi", "source/libs", "build/schemas"),
     "source/libs": ("source/abi", "source/libs"),
     "source/drivers": ("source/abi", "source/libs", "source/drivers"),
-    KERNEL: ("source/abi", "source/libs/fdt", "source/libs/cpio", "source/libs/elf", "source/libs/freestanding", KERNEL),
+    KERNEL: ("source/abi", "source/libs/fdt", "source/libs/cpio", "source/libs/elf", "source/libs/bootargs", "source/libs/freestanding", KERNEL),
     "source/services": ("source/abi", "source/libs", "source/drivers", "source/services", "build/schemas"),
     "source/init": ("source/abi", "source/libs", "source/init", "build/schemas"),
     "source/apps": ("source/abi", "source/libs", "source/apps", "build/schemas"),

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Boot modes: a list of programs to run one after the other, and what comes after the last.
 #include "modes.h"
+
+#include "bootargs/bootargs.h"
 #include "nexus/clock.h"
 #include "nexus/console.h"
 #include "nexus/log.h"
@@ -47,30 +49,6 @@ static char run_text[RUN_BYTES_MAX]; // decoded words of nexus.run, NUL-terminat
 static char token_text[TOKEN_BYTES_MAX + 2];
 
 // ---- Reading the boot arguments -----------------------------------------------------------------
-
-// The value of `name` in the space-separated arguments; *length excludes what follows.
-static const char *argument_find(const char *arguments, const char *name, size_t *length)
-{
-    size_t name_length = strlen(name);
-    while (*arguments != '\0') {
-        arguments += strspn(arguments, " ");
-        size_t word = strcspn(arguments, " ");
-        if (word > name_length && strncmp(arguments, name, name_length) == 0 &&
-            arguments[name_length] == '=') {
-            *length = word - name_length - 1;
-            return arguments + name_length + 1;
-        }
-        arguments += word;
-    }
-    return NULL;
-}
-
-static bool argument_is_set(const char *arguments, const char *name)
-{
-    size_t length;
-    const char *value = argument_find(arguments, name, &length);
-    return value != NULL && length == 1 && value[0] == '1';
-}
 
 static int hex_digit(char character)
 {
@@ -140,7 +118,7 @@ static void run_read(enum program_id program, const char *value, size_t length)
 static void token_read(const char *bootargs)
 {
     size_t length;
-    const char *token = argument_find(bootargs, "nexus.token", &length);
+    const char *token = bootargs_find(bootargs, "nexus.token", &length);
     if (token == NULL || length == 0 || length > TOKEN_BYTES_MAX) {
         return;
     }
@@ -152,23 +130,23 @@ static void token_read(const char *bootargs)
 void modes_read(const char *bootargs)
 {
     size_t length;
-    const char *run = argument_find(bootargs, "nexus.run", &length);
+    const char *run = bootargs_find(bootargs, "nexus.run", &length);
     if (run != NULL) {
         token_read(bootargs);
         run_read(PROGRAM_NX, run, length);
         return;
     }
     for (size_t i = 0; i < sizeof(replacements) / sizeof(replacements[0]); i++) {
-        run = argument_find(bootargs, replacements[i].argument, &length);
+        run = bootargs_find(bootargs, replacements[i].argument, &length);
         if (run != NULL) {
             program_replace(PROGRAM_SELFTEST, &replacements[i].program);
             run_read(PROGRAM_SELFTEST, run, length);
             return;
         }
     }
-    if (argument_is_set(bootargs, "nexus.selftest")) {
+    if (bootargs_is(bootargs, "nexus.selftest", "1")) {
         mode = MODE_SELFTEST;
-        power_off_at_end = argument_is_set(bootargs, "nexus.poweroff");
+        power_off_at_end = bootargs_is(bootargs, "nexus.poweroff", "1");
         jobs_add(PROGRAM_SELFTEST, NULL, NULL, NULL);
         jobs_add(PROGRAM_NX, "hw", "smp", NULL);
         jobs_add(PROGRAM_NX, "hw", "vblk", "info");

@@ -399,7 +399,8 @@ static void test_a_mapping_can_go_before_its_address_is_returned(void **state)
 // --- A thread that is sent here while another is handed over
 // ---------------------------------------
 
-static void test_what_is_sent_to_an_idle_hart_is_seen_though_another_thread_is_handed_over(void **state)
+static void
+test_what_is_sent_to_an_idle_hart_is_seen_though_another_thread_is_handed_over(void **state)
 {
     (void)state;
     thread_set_state(mine, THREAD_RUNNABLE);

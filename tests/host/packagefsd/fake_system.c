@@ -114,6 +114,15 @@ enum nx_status nx_memory_create(uint64_t size, uint32_t flags, nx_handle *memory
     return NX_OK;
 }
 
+enum nx_status nx_memory_commit(nx_handle memory, uint64_t offset, uint64_t length)
+{
+    enter();
+    const struct object *object = handle_of(memory)->object;
+    assert_in_range(offset, 0, object->size);
+    assert_in_range(length, 0, object->size - offset);
+    return NX_OK; // every object's bytes are there
+}
+
 enum nx_status nx_memory_new(uint64_t length, uint32_t flags, nx_handle *memory, void **address)
 {
     (void)flags;

@@ -4,6 +4,7 @@
 
 #include "arch/arch.h"
 #include "arch_inline.h"
+#include "bootargs/bootargs.h"
 #include "core/hart.h"
 #include "core/lock.h"
 #include "core/machine.h"
@@ -11,7 +12,6 @@
 #include "core/print.h"
 #include "ipc/notification.h"
 #include <stdarg.h>
-#include <string.h>
 
 #define LOG_RING_SIZE 65536ull // a power of two
 
@@ -32,8 +32,7 @@ static uint64_t stamp_origin;
 
 void log_stamp_init(void)
 {
-    char value[4];
-    stamping = machine_option("neuron.stamp", value, sizeof(value)) && strcmp(value, "1") == 0;
+    stamping = bootargs_is(machine.bootargs, "neuron.stamp", "1");
     if (stamping)
         stamp_origin = arch_instructions();
 }

@@ -65,8 +65,4 @@ extern struct machine machine;
 NX_MUST_CHECK enum nx_status machine_discover(const void *blob, size_t size_limit,
                                               struct hart_id boot_hart, const char **problem);
 
-// Whether bootargs holds the word `option`, or "option=value"; the value's text then goes to
-// `value` (may be NULL), truncated to `capacity`.
-bool machine_option(const char *option, char *value, size_t capacity);
-
 #endif

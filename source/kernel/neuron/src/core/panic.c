@@ -3,13 +3,13 @@
 // broken.
 #include "core/panic.h"
 #include "arch_inline.h"
+#include "bootargs/bootargs.h"
 #include "core/hart.h"
 #include "core/machine.h"
 #include "core/print.h"
 #include "nexus/syscall.h"
 #include <stdarg.h>
 #include <stdatomic.h>
-#include <string.h>
 
 #define NOBODY 0u
 
@@ -54,9 +54,7 @@ bool panic_is_elsewhere(void)
 
 static void reset_if_wanted(void)
 {
-    char value[8];
-
-    if (machine_option("neuron.panic", value, sizeof(value)) && strcmp(value, "reset") == 0) {
+    if (bootargs_is(machine.bootargs, "neuron.panic", "reset")) {
         (void)arch_system_reset(NX_RESET_FAILURE);
         print_line("the firmware does not reset");
     }

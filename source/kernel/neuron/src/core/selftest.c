@@ -4,6 +4,7 @@
 
 #include "arch/arch.h"
 #include "arch_inline.h"
+#include "bootargs/bootargs.h"
 #include "core/hart.h"
 #include "core/log.h"
 #include "core/machine.h"
@@ -25,8 +26,7 @@ _Static_assert(NX_SYS_THREAD_EXIT == 29, "arch_selftest_program has this number"
 
 bool selftest_wanted(void)
 {
-    char value[4];
-    return machine_option("nexus.selftest", value, sizeof(value)) && strcmp(value, "1") == 0;
+    return bootargs_is(machine.bootargs, "nexus.selftest", "1");
 }
 
 static void verdict(const char *name, const char *problem)

@@ -13,6 +13,7 @@
 #include <string.h>
 
 NX_MUST_CHECK enum nx_status nx_memory_create(uint64_t size, uint32_t flags, nx_handle *memory);
+NX_MUST_CHECK enum nx_status nx_memory_commit(nx_handle memory, uint64_t offset, uint64_t length);
 NX_MUST_CHECK enum nx_status nx_handle_duplicate(nx_handle handle, uint32_t rights, uint64_t badge,
                                                  nx_handle *duplicate);
 void nx_handle_drop(nx_handle handle);

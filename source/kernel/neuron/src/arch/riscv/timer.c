@@ -3,19 +3,17 @@
 #include "timer.h"
 #include "arch_inline.h"
 #include "boot.h"
+#include "bootargs/bootargs.h"
 #include "core/hart.h"
 #include "core/machine.h"
 #include "sbi.h"
-#include <string.h>
 
 static bool use_sstc; // constant after timer_choose
 
 void timer_choose(void)
 {
-    char value[4];
-
     use_sstc = false;
-    if (machine_option("neuron.sstc", value, sizeof(value)) && strcmp(value, "off") == 0)
+    if (bootargs_is(machine.bootargs, "neuron.sstc", "off"))
         return;
     for (uint32_t i = 0; i < machine.hart_count; i++)
         if (!machine.harts[i].sstc)

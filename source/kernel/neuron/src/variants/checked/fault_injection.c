@@ -2,6 +2,7 @@
 // Fault injection of the checked kernel, chosen by bootargs.
 #include "fault_injection.h"
 
+#include "bootargs/bootargs.h"
 #include "core/machine.h"
 #include "core/panic.h"
 #include <string.h>
@@ -14,25 +15,27 @@ static uint32_t masked_timer_hart = NO_HART;
 static uint32_t panicking_hart = NO_HART;
 static uint32_t overflowing_hart = NO_HART;
 
-// The hart of "name:N", or NO_HART when the value is something else.
-static uint32_t hart_of(const char *value, const char *name)
+// The hart of "fault:N", or NO_HART when the value is something else.
+static uint32_t hart_of(const char *value, size_t length, const char *fault)
 {
-    size_t length = strlen(name);
-    if (strncmp(value, name, length) != 0 || value[length] != ':')
+    size_t fault_length = strlen(fault);
+    if (length != fault_length + 2 || memcmp(value, fault, fault_length) != 0 ||
+        value[fault_length] != ':')
         return NO_HART;
-    char digit = value[length + 1];
+    char digit = value[fault_length + 1];
     return digit >= '0' && digit < '0' + (char)NX_HARTS_MAX ? (uint32_t)(digit - '0') : NO_HART;
 }
 
 void fault_injection_init(void)
 {
-    char value[32];
-    if (!machine_option("neuron.fault", value, sizeof(value)))
+    size_t length;
+    const char *value = bootargs_find(machine.bootargs, "neuron.fault", &length);
+    if (value == NULL)
         return;
-    suppress_ipi = strcmp(value, "suppress-ipi") == 0;
-    masked_timer_hart = hart_of(value, "mask-timer");
-    panicking_hart = hart_of(value, "panic");
-    overflowing_hart = hart_of(value, "stack-overflow");
+    suppress_ipi = bootargs_is(machine.bootargs, "neuron.fault", "suppress-ipi");
+    masked_timer_hart = hart_of(value, length, "mask-timer");
+    panicking_hart = hart_of(value, length, "panic");
+    overflowing_hart = hart_of(value, length, "stack-overflow");
 }
 
 bool fault_injection_suppresses_ipi(void)
