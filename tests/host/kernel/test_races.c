@@ -14,6 +14,7 @@
 #include "object/reclaim.h"
 #include "sched/scheduler.h"
 #include "sched/thread.h"
+#include "syscall/syscall.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <unistd.h>
@@ -396,6 +397,25 @@ static void test_a_mapping_can_go_before_its_address_is_returned(void **state)
     assert_int_equal(address, PLACEMENT_BASE);
 }
 
+// --- An affinity that changes just before a switch by the old one
+// ---------------------------------
+
+static void test_a_new_affinity_of_a_waiting_thread_makes_all_harts_look_again(void **state)
+{
+    (void)state;
+    nx_handle handle;
+    struct handle_value value = {
+        .object = &other->object, .rights = NX_RIGHT_MANAGE, .type = NX_OBJECT_THREAD};
+    assert_int_equal(handle_install(process, &value, &handle), NX_OK);
+    begin_wait(other, THREAD_AWAITING_REPLY, NULL);
+    atomic_store(&harts[1].ipi_pending, 0);
+    const uint64_t arguments[] = {handle, NX_THREAD_SET_AFFINITY, 1};
+    assert_int_equal(sys_thread_control(mine, arguments), NX_OK);
+    assert_true((atomic_load(&harts[1].ipi_pending) & IPI_RESCHEDULE) != 0);
+    atomic_store(&harts[1].ipi_pending, 0);
+    assert_int_equal(handle_close(process, handle), NX_OK);
+}
+
 // --- A thread that is sent here while another is handed over
 // ---------------------------------------
 
@@ -436,6 +456,7 @@ int main(void)
         TEST(test_a_notification_outlives_those_who_end_a_wait_on_it),
         TEST(test_a_thread_can_end_before_its_creation_returns),
         TEST(test_a_mapping_can_go_before_its_address_is_returned),
+        TEST(test_a_new_affinity_of_a_waiting_thread_makes_all_harts_look_again),
         TEST(test_what_is_sent_to_an_idle_hart_is_seen_though_another_thread_is_handed_over),
     };
     return cmocka_run_group_tests_name("races", tests, power_on, NULL);

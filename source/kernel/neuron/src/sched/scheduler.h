@@ -116,7 +116,7 @@ void scheduler_timer_interrupt(void);
 // killed, or moved to another class or hart. (To know which hart runs a thread would cost a fence
 // at each switch.)
 void scheduler_recheck_others(void);
-// The same if `thread`, whose class, affinity or life has just changed, runs or may soon.
+// The same if `thread`, whose life has just ended, runs or may soon.
 void scheduler_recheck(const struct thread *thread);
 
 // Whether `thread` may run on the hart with this bit: its affinity, or anywhere when no hart of its

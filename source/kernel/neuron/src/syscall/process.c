@@ -156,13 +156,14 @@ enum nx_status sys_thread_exit(struct thread *current, const uint64_t *arguments
     return NX_OK;
 }
 
-// What has changed about the thread counts at once, wherever it runs.
+// What has changed about the thread counts at once, wherever it runs. Also if it waits: a fast path
+// that has seen the old value may be about to run it.
 static void recheck(struct thread *current, struct thread *thread)
 {
     if (thread == current)
         hart_self()->reschedule = true;
     else
-        scheduler_recheck(thread);
+        scheduler_recheck_others();
 }
 
 static enum nx_status set_affinity(struct thread *current, struct thread *thread, uint64_t mask)
