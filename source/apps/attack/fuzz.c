@@ -63,14 +63,17 @@ static bool fault_resolve(struct campaign *campaign, nx_handle process, uint64_t
 }
 
 // Faults that are never answered: their threads wait until they are killed. The oldest right is
-// closed in the end, and so ends the worker if its thread still waits.
-static void fault_keep(struct campaign *campaign)
+// closed in the end, and so ends the worker if its thread still waits. Either this sees that the
+// worker is over, or faults_forget finds the right: both look after they have written.
+static void fault_keep(struct campaign *campaign, nx_handle process)
 {
     nx_handle reply;
     if (nx_reply_save(&reply) == NX_OK) {
-        uint32_t place = campaign->next_reply++ % REPLIES_KEPT;
-        nx_handle_drop(
-            atomic_exchange_explicit(&campaign->replies[place], reply, memory_order_relaxed));
+        _Atomic nx_handle *place = &campaign->replies[campaign->next_reply++ % REPLIES_KEPT];
+        nx_handle_drop(atomic_exchange(place, reply));
+        if (atomic_load(&campaign->worker) != process) {
+            nx_handle_drop(atomic_exchange(place, NX_HANDLE_NONE));
+        }
     }
 }
 
@@ -78,8 +81,7 @@ static void fault_keep(struct campaign *campaign)
 static void faults_forget(struct campaign *campaign)
 {
     for (uint32_t i = 0; i < REPLIES_KEPT; i++) {
-        nx_handle_drop(
-            atomic_exchange_explicit(&campaign->replies[i], NX_HANDLE_NONE, memory_order_relaxed));
+        nx_handle_drop(atomic_exchange(&campaign->replies[i], NX_HANDLE_NONE));
     }
 }
 
@@ -98,7 +100,7 @@ static void supervise(void *argument)
             atomic_fetch_add_explicit(&campaign->answered, 1, memory_order_relaxed);
             (void)!nx_endpoint_reply(NX_HANDLE_NONE, &resume); // killed meanwhile, perhaps
         } else {
-            fault_keep(campaign);
+            fault_keep(campaign, process);
         }
     }
 }
@@ -175,7 +177,7 @@ static bool worker_live(struct report *report, struct campaign *campaign, uint64
     EXPECT_OK(report, worker_start(campaign, limit, &child));
     bool works = worker_works(campaign, &child, wait_for);
     bool ended = copy_end(&child);
-    atomic_store_explicit(&campaign->worker, NX_HANDLE_NONE, memory_order_relaxed);
+    atomic_store(&campaign->worker, NX_HANDLE_NONE);
     faults_forget(campaign);
     campaign->lives++;
     campaign->killed += kill;
