@@ -55,17 +55,19 @@ def judge(outcome: Outcome, wanted: int) -> list[str]:
     return reasons
 
 
-def follow(boot: Boot) -> Outcome:
-    """Show the log until QEMU leaves, or until nothing new has come for long."""
+def follow(boot: Boot, wanted: re.Pattern[bytes] = re.compile(b"")) -> Outcome:
+    """Show the log's lines that match, until QEMU leaves or until nothing new has come for long."""
     shown = 0
     last = time.monotonic()
     while True:
         ended = boot.process.poll() is not None
         text = boot.read()
-        if len(text) > shown:
-            sys.stdout.write(text[shown:].decode(errors="replace"))
-            sys.stdout.flush()
-            shown, last = len(text), time.monotonic()
+        end = len(text) if ended else text.rfind(b"\n") + 1
+        if end > shown:
+            for line in text[shown:end].splitlines():
+                if wanted.search(line):
+                    print(line.decode(errors="replace"), flush=True)
+            shown, last = end, time.monotonic()
         if ended:
             return boot.outcome("exit")
         if time.monotonic() > last + SILENCE_SECONDS:

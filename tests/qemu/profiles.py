@@ -20,6 +20,7 @@ import commands
 import console
 import disks
 import images
+import kills
 import latency
 import panic_report
 import record
@@ -40,6 +41,8 @@ PANIC_SECONDS = 20
 PANICKING_HART = 2
 FUZZ_CALLS = 100000
 FUZZ_SEED = 20261125
+KILLS = 20  # of each service
+KILLS_SEED = 20261125
 UART_NODE = "/soc/serial@10000000"
 # What comes of tests that need every hart's wake-ups.
 STUCK_TESTS = r"forbidden: SELFTEST: (hart stop\+start|races|quiet harts|block queue) FAIL"
@@ -206,6 +209,14 @@ def attacked(profile: Profile, log: Path) -> list[str]:
         return attack.judge(machine.wait(profile.timeout), 1)
 
 
+def survives(profile: Profile, log: Path) -> list[str]:
+    """Boot with kills of services instead of self-tests: programs notice nothing but time."""
+    services, count, seed = profile.append.split()
+    options = {"SMP": str(profile.topology.smp)} | profile.options | kills.options(services, int(count), int(seed))
+    with Boot(log, options) as machine:
+        return kills.judge(machine.wait(profile.timeout), services, int(count))
+
+
 PROFILES = [
     Profile("smp4", "four harts", gated_boot),
     Profile("smp3", "three harts", gated_boot, Topology(smp=3)),
@@ -253,6 +264,14 @@ PROFILES = [
         attacked,
         append=f"fuzz {FUZZ_CALLS} {FUZZ_SEED}",
         timeout=240,
+    ),
+    Profile(
+        "kills",
+        "services killed at random instants",
+        survives,
+        options={"ICOUNT": "1"},
+        append=f"block+packages {KILLS} {KILLS_SEED}",
+        timeout=180,
     ),
     Profile("uart-off", "a device tree that switches the UART off", uart_switched_off),
     Profile(

@@ -25,6 +25,7 @@ static const struct {
     struct program_other program;
 } replacements[] = {
     {"nexus.bench", {.file = "bench"}},
+    {"nexus.kills", {.file = "kill-test"}},
     {"nexus.attack",
      {.file = "attack",
       .machine_rights = NX_RIGHT_TRANSFER | NX_RIGHT_DEVICE | NX_RIGHT_DMA,

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the system is booted for: the console, the self-tests, one nx command, or the benchmark.
+// What the system is booted for: the console, the self-tests, one nx command, or a program that
+// measures or attacks it.
 //
 // Boot arguments (docs/testing.md):
 //   nexus.selftest=1     selftest-client, then nx's diagnostics, then `SELFTEST: end`
 //   nexus.run=W,W,...    one nx command; words joined by commas, %XX escapes
 //   nexus.bench=W,W,...  the same for source/apps/bench, in a boot archive that has it
-//   nexus.poweroff=1     power off after the self-tests (always after nexus.run and nexus.bench)
+//   nexus.attack=W,W,... the same for source/apps/attack
+//   nexus.kills=W,W,...  the same for source/apps/kill-test
+//   nexus.poweroff=1     power off after the self-tests (always after one of the others)
 #ifndef INIT_MODES_H
 #define INIT_MODES_H
 

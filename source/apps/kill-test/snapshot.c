@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the kernel and the processes hold at a quiet moment.
+#include "kill_test.h"
+#include "nexus/info.h"
+#include "nexus/log.h"
+#include <stdlib.h>
+
+#define INTERVAL (20 * NX_MILLISECOND)
+#define LOOKS    500u
+
+static bool record_read(enum nx_info_kind kind, uint64_t index, void *record, size_t size)
+{
+    uint64_t bytes;
+    if (nx_system_info(nx_start_handle(NX_START_MACHINE), kind, index, &bytes) != NX_OK ||
+        bytes != size) {
+        return false;
+    }
+    memcpy(record, nx_page()->data, size);
+    return true;
+}
+
+static int compare_names(const void *left, const void *right)
+{
+    const struct snapshot_process *a = left;
+    const struct snapshot_process *b = right;
+    return strncmp(a->name, b->name, sizeof(a->name));
+}
+
+// One look. *retired: objects that wait for a grace period.
+static bool look(struct snapshot *snapshot, uint64_t *retired)
+{
+    struct nx_info_system system;
+    struct nx_info_process process;
+
+    memset(snapshot, 0, sizeof(*snapshot));
+    if (!record_read(NX_INFO_SYSTEM, 0, &system, sizeof(system))) {
+        return false;
+    }
+    while (snapshot->process_count < PROCESSES_MAX &&
+           record_read(NX_INFO_PROCESS, snapshot->process_count, &process, sizeof(process))) {
+        struct snapshot_process *kept = &snapshot->processes[snapshot->process_count++];
+        memcpy(kept->name, process.name, sizeof(kept->name));
+        kept->pages = process.pages_used;
+        kept->handles = process.handles;
+        kept->threads = process.threads;
+    }
+    qsort(snapshot->processes, snapshot->process_count, sizeof(snapshot->processes[0]),
+          compare_names);
+    snapshot->frames = system.frames_total - system.frames_free - system.frames_pooled;
+    snapshot->object_bytes = system.pooled_bytes;
+    *retired = system.objects_retired;
+    return true;
+}
+
+bool snapshot_take(struct snapshot *snapshot)
+{
+    static struct snapshot last;
+    uint64_t retired;
+
+    memset(&last, 0, sizeof(last));
+    for (uint32_t i = 0; i < LOOKS; i++) {
+        if (!look(snapshot, &retired)) {
+            return false;
+        }
+        if (retired == 0 && memcmp(&last, snapshot, sizeof(last)) == 0) {
+            return true;
+        }
+        last = *snapshot;
+        nx_sleep(INTERVAL);
+    }
+    return false;
+}
+
+static void process_report(const char *when, const struct snapshot_process *process)
+{
+    nx_log("kills: process %s %s pages=%llu handles=%llu threads=%u", process->name, when,
+           (unsigned long long)process->pages, (unsigned long long)process->handles,
+           (unsigned)process->threads);
+}
+
+bool snapshot_compare(const struct snapshot *before, const struct snapshot *after)
+{
+    nx_log("kills: memory frames before=%llu after=%llu object_bytes before=%llu after=%llu "
+           "processes before=%u after=%u",
+           (unsigned long long)before->frames, (unsigned long long)after->frames,
+           (unsigned long long)before->object_bytes, (unsigned long long)after->object_bytes,
+           (unsigned)before->process_count, (unsigned)after->process_count);
+    if (memcmp(before, after, sizeof(*before)) == 0) {
+        return true;
+    }
+    for (uint32_t i = 0; i < PROCESSES_MAX; i++) {
+        if (memcmp(&before->processes[i], &after->processes[i], sizeof(before->processes[i]))) {
+            process_report("before", &before->processes[i]);
+            process_report("after", &after->processes[i]);
+        }
+    }
+    return false;
+}
