@@ -12,6 +12,7 @@ static const char *state_name(uint32_t state)
         [NX_PROCESS_NEW] = "new",
         [NX_PROCESS_ALIVE] = "alive",
         [NX_PROCESS_DYING] = "dying",
+        [NX_PROCESS_HELD] = "held",
         [NX_PROCESS_DEAD] = "dead",
     };
     return state < sizeof(names) / sizeof(names[0]) ? names[state] : "unknown";

@@ -89,7 +89,7 @@ static enum nx_status child_follow(const struct supervision *supervision,
         if (status != NX_OK) {
             return status;
         }
-        if (facts.state == NX_PROCESS_DYING || facts.state == NX_PROCESS_DEAD) {
+        if (facts.state >= NX_PROCESS_DYING) {
             end->exit_status = facts.exit_status;
             return NX_OK;
         }

@@ -97,10 +97,12 @@ enum nx_process_state {
     NX_PROCESS_NEW = 0,
     NX_PROCESS_ALIVE = 1,
     NX_PROCESS_DYING = 2,
-    NX_PROCESS_DEAD = 3,
+    NX_PROCESS_HELD = 3, // without threads; waits for a kill with NX_EXIT_LET_GO
+    NX_PROCESS_DEAD = 4,
 };
 #define NX_EXIT_KILLED  (-1) // exit statuses that the kernel itself sets
 #define NX_EXIT_FAULTED (-2)
+#define NX_EXIT_LET_GO  INT64_MIN // no status: ends what a HELD process waits for
 
 enum nx_thread_control {
     NX_THREAD_SET_AFFINITY = 0, // value: mask of hart indices, at least one of them online

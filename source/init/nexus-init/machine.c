@@ -16,7 +16,7 @@
 #define VIRTIO_MAGIC            0x74726976u
 #define VIRTIO_DEVICE_ID_BLOCK  2u // section 5
 
-#define RESET_PATIENCE (100 * NX_MILLISECOND)
+#define RESET_PATIENCE NX_SECOND
 #define WINDOW_RIGHTS  (NX_PROT_READ | NX_PROT_WRITE)
 
 static struct device devices[DEVICE_COUNT];
@@ -176,38 +176,39 @@ enum nx_status machine_discover(void)
 }
 
 // virtio 1.2, section 2.1: writing 0 to the status resets the device; it reads 0 when it is done.
-static void virtio_reset(const struct device *device)
+static bool virtio_reset(const struct device *device)
 {
     void *window;
     if (nx_map(device->window, 0, device->size, WINDOW_RIGHTS, &window) != NX_OK) {
         nx_log("init: cannot reset device mmio=0x%lx", device->base);
-        return;
+        return false;
     }
     volatile uint32_t *status =
         (volatile uint32_t *)((volatile uint8_t *)window + VIRTIO_MMIO_STATUS);
     uint64_t deadline = nx_deadline_after(RESET_PATIENCE);
     *status = 0;
-    while (*status != 0) {
-        if (nx_clock_now() >= deadline) {
-            nx_log("init: device does not reset mmio=0x%lx", device->base);
-            break;
-        }
+    bool is_reset = *status == 0;
+    while (!is_reset && nx_clock_now() < deadline) {
         nx_sleep(NX_MILLISECOND);
+        is_reset = *status == 0;
+    }
+    if (!is_reset) {
+        nx_log("init: device does not reset mmio=0x%lx", device->base);
     }
     nx_unmap(window);
+    return is_reset;
 }
 
-void machine_quiesce(enum device_id id)
+bool machine_quiesce(enum device_id id)
 {
     const struct device *device = &devices[id];
     if (!device->present) {
-        return;
+        return true;
     }
-    if (id == DEVICE_BLOCK) {
-        virtio_reset(device);
-    }
+    bool still = id != DEVICE_BLOCK || virtio_reset(device);
     // Refused when nothing is pending, which is just as well.
     (void)!nx_interrupt_ack(device->interrupt);
+    return still;
 }
 
 void machine_power_off(void)

@@ -48,10 +48,8 @@ static enum nx_answer ready(struct nx_request *request, enum program_id client)
     if (program_row(client)->service == NULL) {
         return nx_request_answer(request, NX_ERR_ACCESS_DENIED, 0);
     }
-    uint32_t count = NX_INFO_HANDLES(request->message.info);
     supervisor_report(client, request->message.words[1] == 1,
-                      (enum nx_status)request->message.words[2], request->handles, count);
-    memset(request->handles, 0, sizeof(request->handles)); // the supervisor has them
+                      (enum nx_status)request->message.words[2]);
     return nx_request_answer(request, NX_OK, 0);
 }
 

@@ -23,7 +23,6 @@ struct supervised {
     uint32_t crashes;                  // in all; index into the ring modulo its size
     bool kill_requested;               // the coming death is not a crash
     uint32_t tardy;                    // starts in a row that were not ready in time
-    nx_handle custody[NX_MESSAGE_HANDLES_MAX];
     nx_handle fault_endpoint; // the registry's, badged
     struct nx_thread undertaker;
     void (*ended)(enum program_id id, int64_t exit_status); // jobs only
@@ -198,35 +197,16 @@ enum nx_status supervisor_begin(nx_handle registry, nx_handle exits, void (*sett
     return NX_OK;
 }
 
-// ---- Ending
-// ---------------------------------------------------------------------------------------
+// ---- Readiness ----------------------------------------------------------------------------------
 
-// Kills a process after making every device still whose driver is this process or is dying already:
-// a device must not write any more to memory that the death gives back, the driver's or a client's.
-static enum nx_status process_end(enum program_id id, int64_t exit_status)
+static enum nx_status process_kill(enum program_id id, int64_t exit_status)
 {
-    for (enum program_id other = 0; other < PROGRAM_COUNT; other++) {
-        struct nx_process_facts facts;
-        bool driver = programs[other].running && program_row(other)->device != DEVICE_NONE;
-        if (driver &&
-            (other == id || (nx_process_info(programs[other].child.process, &facts) == NX_OK &&
-                             facts.state != NX_PROCESS_ALIVE))) {
-            machine_quiesce(program_row(other)->device);
-        }
-    }
     return nx_process_kill(programs[id].child.process, exit_status);
 }
 
-// ---- Readiness ----------------------------------------------------------------------------------
-
-void supervisor_report(enum program_id id, bool ready, enum nx_status detail,
-                       const nx_handle *custody, uint32_t custody_count)
+void supervisor_report(enum program_id id, bool ready, enum nx_status detail)
 {
     struct supervised *program = &programs[id];
-    for (uint32_t i = 0; i < custody_count; i++) {
-        nx_handle_drop(program->custody[i]);
-        program->custody[i] = custody[i];
-    }
     if (program->state != NX_SERVICE_STARTING) {
         return;
     }
@@ -238,7 +218,7 @@ void supervisor_report(enum program_id id, bool ready, enum nx_status detail,
         return;
     }
     nx_log("init: service %s failed reason=%s", program_row(id)->service, nx_status_text(detail));
-    (void)!process_end(id, NX_EXIT_KILLED);
+    (void)!process_kill(id, NX_EXIT_KILLED);
     if (!failure_is_transient(detail)) {
         service_down(id, nx_status_text(detail));
         services_advance();
@@ -252,21 +232,24 @@ void supervisor_facts(enum program_id id, struct nx_service_facts *facts)
 
 // ---- Death --------------------------------------------------------------------------------------
 
-// The device must be still before the memory that it may write to goes back to anyone.
-static void custody_release(struct supervised *program)
+// A driver without threads, whose device may still write to what it holds: its own memory, and its
+// clients', which may be dead, too. All of it goes back to nobody before the device is still.
+static void held_release(enum program_id id)
 {
-    for (uint32_t i = 0; i < NX_MESSAGE_HANDLES_MAX; i++) {
-        nx_handle_drop(program->custody[i]);
-        program->custody[i] = NX_HANDLE_NONE;
+    if (machine_quiesce(program_row(id)->device)) {
+        (void)!process_kill(id, NX_EXIT_LET_GO); // its death is what supervisor_exits hears of next
+        return;
     }
+    programs[id].running = false; // and its process stays as it is
+    service_down(id, "its device does not reset");
+    services_advance();
 }
 
 static void service_ended(enum program_id id, int64_t exit_status)
 {
     struct supervised *program = &programs[id];
     const struct program_row *row = program_row(id);
-    machine_quiesce(row->device);
-    custody_release(program);
+    (void)!machine_quiesce(row->device); // of a driver that was not held: there is no memory to mind
     if (program->state == NX_SERVICE_DOWN) {
         return;
     }
@@ -296,7 +279,11 @@ void supervisor_exits(uint64_t bits)
         struct nx_process_facts facts;
         if ((bits & PROGRAM_BIT(id)) == 0 || !program->running ||
             nx_process_info(program->child.process, &facts) != NX_OK ||
-            (facts.state != NX_PROCESS_DYING && facts.state != NX_PROCESS_DEAD)) {
+            facts.state < NX_PROCESS_HELD) {
+            continue;
+        }
+        if (facts.state == NX_PROCESS_HELD) {
+            held_release(id);
             continue;
         }
         program->running = false;
@@ -316,7 +303,7 @@ enum nx_status supervisor_kill(enum program_id id)
         return NX_ERR_BAD_STATE;
     }
     program->kill_requested = true;
-    return process_end(id, NX_EXIT_KILLED);
+    return process_kill(id, NX_EXIT_KILLED);
 }
 
 // ---- Faults -------------------------------------------------------------------------------------
@@ -335,7 +322,7 @@ void supervisor_fault(const struct nx_message *message)
            words[NX_FAULT_PC], words[NX_FAULT_ADDRESS], words[NX_FAULT_RETURN],
            words[NX_FAULT_STACK]);
     if (programs[id].running) {
-        (void)!process_end(id, NX_EXIT_FAULTED);
+        (void)!process_kill(id, NX_EXIT_FAULTED);
     }
 }
 
@@ -367,7 +354,7 @@ void supervisor_expired(void)
                    (unsigned long)(READY_PATIENCE / NX_MILLISECOND));
             program->due = NX_DEADLINE_NEVER; // its death is what counts next
             program->tardy++;
-            (void)!process_end(id, NX_EXIT_KILLED);
+            (void)!process_kill(id, NX_EXIT_KILLED);
         }
     }
     services_advance();

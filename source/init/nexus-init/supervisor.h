@@ -32,10 +32,8 @@ void supervisor_fault(const struct nx_message *message);
 void supervisor_expired(void);
 uint64_t supervisor_deadline(void);
 
-// A service's own report. `custody`: memory objects that must outlive it until its device has been
-// reset; the supervisor owns them from here on.
-void supervisor_report(enum program_id id, bool ready, enum nx_status detail,
-                       const nx_handle *custody, uint32_t custody_count);
+// A service's own report.
+void supervisor_report(enum program_id id, bool ready, enum nx_status detail);
 
 // Ends the service's process on a client's request; such a death is not counted as a crash.
 NX_MUST_CHECK enum nx_status supervisor_kill(enum program_id id);

@@ -132,14 +132,13 @@ static enum nx_status service_start(struct virtioblkd *service)
     return status;
 }
 
-// The marker, and the report to nexus-init, which keeps the rings until the device has been reset
-// after this process.
+// The marker, and the report to nexus-init.
 static enum nx_status service_report(const struct virtioblkd *service)
 {
     nx_log("virtioblkd: mmio=%#llx irq=%u sectors=%llu",
            (unsigned long long)nx_start()->device_base, nx_start()->interrupt_number,
            (unsigned long long)service->device.sectors);
-    enum nx_status status = nx_registry_ready_with_custody(&service->rings, 1);
+    enum nx_status status = nx_registry_ready(NX_OK);
     if (status == NX_OK) {
         nx_log("virtioblkd: ready");
     }

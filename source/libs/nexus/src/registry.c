@@ -43,16 +43,6 @@ enum nx_status nx_registry_ready(enum nx_status detail)
     return registry_call(NX_REGISTRY_READY, NULL, &message);
 }
 
-enum nx_status nx_registry_ready_with_custody(const nx_handle *memory, uint32_t count)
-{
-    if (count > NX_MESSAGE_HANDLES_MAX) {
-        return NX_ERR_INVALID_ARGUMENT;
-    }
-    memcpy(nx_page()->handles, memory, count * sizeof(*memory));
-    struct nx_message message = {.words = {0, 1, NX_OK}, .info = NX_INFO(0, count)};
-    return registry_call(NX_REGISTRY_READY, NULL, &message);
-}
-
 // The next NUL-terminated text of an answer; *position moves behind it.
 static enum nx_status name_take(uint32_t bytes, uint32_t *position, char *name)
 {

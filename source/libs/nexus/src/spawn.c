@@ -255,7 +255,7 @@ enum nx_status nx_child_wait(const struct nx_child *child, uint64_t deadline, in
         if (status != NX_OK) {
             return status;
         }
-        if (facts.state == NX_PROCESS_DYING || facts.state == NX_PROCESS_DEAD) {
+        if (facts.state >= NX_PROCESS_DYING) {
             *exit_status = facts.exit_status;
             return NX_OK;
         }

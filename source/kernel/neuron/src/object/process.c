@@ -151,17 +151,30 @@ static void return_unused_budget(struct process *process)
 static bool begin_dying_locked(struct process *process, int64_t exit_status)
 {
     uint32_t state = atomic_load_explicit(&process->state, memory_order_relaxed);
-    if (state == NX_PROCESS_DYING || state == NX_PROCESS_DEAD)
+    if (state == NX_PROCESS_DYING || state == NX_PROCESS_DEAD ||
+        (state == NX_PROCESS_HELD && exit_status != NX_EXIT_LET_GO))
         return false;
     atomic_store_explicit(&process->state, NX_PROCESS_DYING, memory_order_relaxed);
-    process->exit_status = exit_status;
+    if (state != NX_PROCESS_HELD)
+        process->exit_status = exit_status;
     return true;
 }
 
-// Queues the cleanup, which holds a reference until it is done. No thread is left that could make
-// another child.
+// Queues the cleanup, which holds a reference until it is done, or puts it off once. No thread is
+// left that could make another child.
 static void queue_cleanup(struct process *process)
 {
+    lock_acquire(&process->lock);
+    bool hold = atomic_load_explicit(&process->holds, memory_order_relaxed) &&
+                process->exit_notification != NULL;
+    if (hold) {
+        atomic_store_explicit(&process->holds, false, memory_order_relaxed);
+        atomic_store_explicit(&process->state, NX_PROCESS_HELD, memory_order_relaxed);
+        notification_signal(process->exit_notification, process->exit_bits);
+    }
+    lock_release(&process->lock);
+    if (hold)
+        return;
     lock_acquire(&registry_lock);
     process->doomed = process->children;
     lock_release(&registry_lock);
@@ -227,7 +240,7 @@ static bool kill_child(struct process *process)
 enum nx_status process_list_thread(struct process *process, struct thread *thread)
 {
     uint32_t state = atomic_load_explicit(&process->state, memory_order_relaxed);
-    if (state == NX_PROCESS_DYING || state == NX_PROCESS_DEAD)
+    if (state >= NX_PROCESS_DYING)
         return NX_ERR_BAD_STATE;
     if (process->thread_count == NX_THREADS_MAX)
         return NX_ERR_NO_MEMORY;
@@ -262,14 +275,21 @@ struct notification *process_remove_thread(struct process *process, struct threa
     return notification;
 }
 
+static void release_bindings(struct notification *notification, struct endpoint *endpoint)
+{
+    if (notification != NULL)
+        object_release(&notification->object);
+    if (endpoint != NULL)
+        object_release(&endpoint->object);
+}
+
 enum nx_status process_bind(struct process *process, struct notification *notification,
                             uint64_t bits, struct endpoint *fault_endpoint, uint64_t fault_badge)
 {
     if (notification != NULL && !object_try_acquire(&notification->object))
         return NX_ERR_BAD_HANDLE;
     if (fault_endpoint != NULL && !object_try_acquire(&fault_endpoint->object)) {
-        if (notification != NULL)
-            object_release(&notification->object);
+        release_bindings(notification, NULL);
         return NX_ERR_BAD_HANDLE;
     }
     lock_acquire(&process->lock);
@@ -279,14 +299,11 @@ enum nx_status process_bind(struct process *process, struct notification *notifi
     process->exit_bits = bits;
     process->fault_endpoint = fault_endpoint;
     process->fault_badge = fault_badge;
-    bool dead = atomic_load_explicit(&process->state, memory_order_relaxed) == NX_PROCESS_DEAD;
+    bool ended = atomic_load_explicit(&process->state, memory_order_relaxed) >= NX_PROCESS_HELD;
     lock_release(&process->lock);
-    if (old_notification != NULL)
-        object_release(&old_notification->object);
-    if (old_endpoint != NULL)
-        object_release(&old_endpoint->object);
+    release_bindings(old_notification, old_endpoint);
     // Binding to a process that has already ended still reports its end.
-    if (dead && notification != NULL)
+    if (ended && notification != NULL)
         notification_signal(notification, bits);
     return NX_OK;
 }
@@ -302,12 +319,9 @@ static void announce_death(struct process *process)
     process->exit_notification = NULL;
     process->fault_endpoint = NULL;
     lock_release(&process->lock);
-    if (notification != NULL) {
+    if (notification != NULL)
         notification_signal(notification, bits);
-        object_release(&notification->object);
-    }
-    if (endpoint != NULL)
-        object_release(&endpoint->object);
+    release_bindings(notification, endpoint);
 }
 
 enum destroy_result process_destroy_step(struct object *object)
@@ -328,10 +342,7 @@ enum destroy_result process_destroy_step(struct object *object)
     }
     if (!address_space_destroy_some(&process->space))
         return DESTROY_MORE;
-    if (process->exit_notification != NULL)
-        object_release(&process->exit_notification->object);
-    if (process->fault_endpoint != NULL)
-        object_release(&process->fault_endpoint->object);
+    release_bindings(process->exit_notification, process->fault_endpoint);
     registry_remove(process);
     ASSERT(atomic_load_explicit(&process->used, memory_order_relaxed) == 0);
     if (object->charged_to != NULL)

@@ -44,12 +44,6 @@ NX_MUST_CHECK enum nx_status nx_registry_lookup(const char *name, nx_handle *end
 // that may pass (i/o, time-out, memory) are met with a restart, all others take the service down.
 NX_MUST_CHECK enum nx_status nx_registry_ready(enum nx_status detail);
 
-// The same for a driver whose device writes to memory by itself: nexus-init keeps copies of these
-// handles (at most NX_MESSAGE_HANDLES_MAX, with NX_RIGHT_TRANSFER), so that the memory outlives the
-// driver until its device has been reset.
-NX_MUST_CHECK enum nx_status nx_registry_ready_with_custody(const nx_handle *memory,
-                                                            uint32_t count);
-
 // The services there are, by index from 0. NX_ERR_NOT_FOUND: no more.
 NX_MUST_CHECK enum nx_status nx_registry_list(uint64_t index, struct nx_service_names *names);
 
