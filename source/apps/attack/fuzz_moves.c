@@ -10,7 +10,7 @@
 #define CLOCK_IRQ_ENABLED 4u
 #define CLOCK_CLEAR       7u
 
-#define EXIT_ONE_IN 4000u // moves that end the worker
+#define EXIT_ONE_IN 1000u // moves that end the worker
 
 static struct nx_registers call(struct fuzzer *fuzzer, uint64_t number, uint64_t x0, uint64_t x1,
                                 uint64_t x2, uint64_t x3, uint64_t x4, uint64_t x5)
