@@ -30,11 +30,18 @@ enum nx_status copy_start(const struct copy_options *options, struct nx_child *c
     return nx_spawn_package(ATTACK_PATH, &spawn, child);
 }
 
-// Asked of the process itself: it may have bound its end to another notification.
+// Asked of the process itself: it may have bound its end to another notification. One that has
+// asked where memory lies is held; no device of its writes there.
 bool copy_is_dead(const struct nx_child *child)
 {
     struct nx_process_facts facts;
-    return nx_process_info(child->process, &facts) == NX_OK && facts.state == NX_PROCESS_DEAD;
+    if (nx_process_info(child->process, &facts) != NX_OK) {
+        return false;
+    }
+    if (facts.state == NX_PROCESS_HELD) {
+        (void)!nx_process_kill(child->process, NX_EXIT_LET_GO);
+    }
+    return facts.state == NX_PROCESS_DEAD;
 }
 
 static bool is_dead(void *context)

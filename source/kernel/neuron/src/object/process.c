@@ -147,34 +147,34 @@ static void return_unused_budget(struct process *process)
         process_uncharge(process->object.charged_to, unused);
 }
 
+static uint32_t state_of(const struct process *process)
+{
+    return atomic_load_explicit(&process->state, memory_order_relaxed);
+}
+
+// Its creator is at its end, or it has none: nobody is left who would let it go.
+static bool is_orphan(const struct process *process)
+{
+    const struct process *creator = process->object.charged_to;
+    return creator == NULL || state_of(creator) >= NX_PROCESS_DYING;
+}
+
 // Marks the process dying; false if it was already. Caller holds the lock.
 static bool begin_dying_locked(struct process *process, int64_t exit_status)
 {
-    uint32_t state = atomic_load_explicit(&process->state, memory_order_relaxed);
-    if (state == NX_PROCESS_DYING || state == NX_PROCESS_DEAD ||
-        (state == NX_PROCESS_HELD && exit_status != NX_EXIT_LET_GO))
+    uint32_t state = state_of(process);
+    bool let_go = state == NX_PROCESS_HELD && (exit_status == NX_EXIT_LET_GO || is_orphan(process));
+    if (state >= NX_PROCESS_DYING && !let_go)
         return false;
     atomic_store_explicit(&process->state, NX_PROCESS_DYING, memory_order_relaxed);
-    if (state != NX_PROCESS_HELD)
-        process->exit_status = exit_status;
+    process->exit_status = let_go ? process->exit_status : exit_status;
     return true;
 }
 
-// Queues the cleanup, which holds a reference until it is done, or puts it off once. No thread is
-// left that could make another child.
+// Queues the cleanup, which holds a reference until it is done. No thread is left that could make
+// another child.
 static void queue_cleanup(struct process *process)
 {
-    lock_acquire(&process->lock);
-    bool hold = atomic_load_explicit(&process->holds, memory_order_relaxed) &&
-                process->exit_notification != NULL;
-    if (hold) {
-        atomic_store_explicit(&process->holds, false, memory_order_relaxed);
-        atomic_store_explicit(&process->state, NX_PROCESS_HELD, memory_order_relaxed);
-        notification_signal(process->exit_notification, process->exit_bits);
-    }
-    lock_release(&process->lock);
-    if (hold)
-        return;
     lock_acquire(&registry_lock);
     process->doomed = process->children;
     lock_release(&registry_lock);
@@ -211,9 +211,10 @@ void process_kill(struct process *process, int64_t exit_status)
     bool first = begin_dying_locked(process, exit_status);
     bool empty = process->thread_count == 0;
     lock_release(&process->lock);
-    // A process that ends itself: this thread must not return to user mode.
+    // A process that ends itself, maybe while another kills it: this thread must not return to user
+    // mode.
     struct thread *current = hart_self()->current;
-    if (first && current != NULL && current->process == process)
+    if (current != NULL && current->process == process)
         thread_kill(current);
     if (first && empty)
         queue_cleanup(process);
@@ -239,8 +240,7 @@ static bool kill_child(struct process *process)
 
 enum nx_status process_list_thread(struct process *process, struct thread *thread)
 {
-    uint32_t state = atomic_load_explicit(&process->state, memory_order_relaxed);
-    if (state >= NX_PROCESS_DYING)
+    if (state_of(process) >= NX_PROCESS_DYING)
         return NX_ERR_BAD_STATE;
     if (process->thread_count == NX_THREADS_MAX)
         return NX_ERR_NO_MEMORY;
@@ -266,7 +266,7 @@ struct notification *process_remove_thread(struct process *process, struct threa
     bool last = process->thread_count == 0;
     if (last)
         (void)begin_dying_locked(process, 0);
-    bool dying = atomic_load_explicit(&process->state, memory_order_relaxed) == NX_PROCESS_DYING;
+    bool dying = state_of(process) == NX_PROCESS_DYING;
     lock_release(&process->lock);
     if (last)
         queue_cleanup(process);
@@ -299,13 +299,27 @@ enum nx_status process_bind(struct process *process, struct notification *notifi
     process->exit_bits = bits;
     process->fault_endpoint = fault_endpoint;
     process->fault_badge = fault_badge;
-    bool ended = atomic_load_explicit(&process->state, memory_order_relaxed) >= NX_PROCESS_HELD;
+    bool ended = state_of(process) >= NX_PROCESS_HELD;
     lock_release(&process->lock);
     release_bindings(old_notification, old_endpoint);
     // Binding to a process that has already ended still reports its end.
     if (ended && notification != NULL)
         notification_signal(notification, bits);
     return NX_OK;
+}
+
+// A process that may have told a device where its memory lies keeps it, once.
+static bool hold(struct process *process)
+{
+    lock_acquire(&process->lock);
+    bool held = atomic_exchange_explicit(&process->holds, 0, memory_order_relaxed) &&
+                process->exit_notification != NULL && !is_orphan(process);
+    if (held) {
+        atomic_store_explicit(&process->state, NX_PROCESS_HELD, memory_order_relaxed);
+        notification_signal(process->exit_notification, process->exit_bits);
+    }
+    lock_release(&process->lock);
+    return held;
 }
 
 // Cleanup is complete: the process is DEAD for all to see.
@@ -329,16 +343,18 @@ enum destroy_result process_destroy_step(struct object *object)
     struct process *process = CONTAINER_OF(object, struct process, object);
     if (kill_child(process))
         return DESTROY_MORE;
+    bool dying = state_of(process) == NX_PROCESS_DYING;
+    if (dying && hold(process))
+        goto keep;
     // Also without a reference left: a process that never had a thread has handles and mappings.
     if (!handle_table_close_some(process, CLEANUP_STEP))
         return DESTROY_MORE;
     if (!address_space_clear_some(&process->space))
         return DESTROY_MORE;
-    if (atomic_load_explicit(&process->state, memory_order_relaxed) == NX_PROCESS_DYING) {
+    if (dying) {
         return_unused_budget(process);
         announce_death(process);
-        object_release(&process->object);
-        return DESTROY_KEEP;
+        goto keep;
     }
     if (!address_space_destroy_some(&process->space))
         return DESTROY_MORE;
@@ -348,4 +364,8 @@ enum destroy_result process_destroy_step(struct object *object)
     if (object->charged_to != NULL)
         process_uncharge(object->charged_to, counter_read(&process->budget));
     return DESTROY_UNLINKED; // from the registry
+
+keep:
+    object_release(object); // the reference of queue_cleanup
+    return DESTROY_KEEP;
 }

@@ -7,9 +7,9 @@
 // -> the object goes when its last handle and the last thing charged to it are gone.
 //
 // A process that has learned where memory lies may have told a device, which may write there until
-// it is reset. So before the cleanup it is HELD: nothing is closed, the exit notification is
-// signalled, and whoever resets the device lets it go by a kill with NX_EXIT_LET_GO. Without an exit
-// notification nobody would: then it is not held.
+// it is reset. So it is HELD when its children are killed: nothing is closed, the exit notification
+// is signalled, and whoever resets the device lets it go by a kill with NX_EXIT_LET_GO. Without an
+// exit notification or a living creator nobody would: then it is not held, or no longer.
 //
 // Every kernel object and every frame is charged to a process's budget, in bytes. A child's budget
 // is itself charged to its creator and comes back when the child's object is destroyed.
@@ -38,7 +38,7 @@ struct process {
     _Atomic uint64_t used;     // bytes charged
     _Atomic uint64_t run_time; // time-counter ticks of its threads
     _Atomic uint32_t state;    // enum nx_process_state; changes under `lock`
-    _Atomic bool holds;        // it is to be HELD at its end
+    _Atomic uint32_t holds;    // not 0: it is to be HELD at its end
 
     struct handle_table handles;
     struct address_space space;

@@ -164,7 +164,7 @@ enum nx_status sys_memory_physical(struct thread *current, const uint64_t *argum
         return NX_ERR_OUT_OF_RANGE;
     if (length > NX_MEMORY_PHYSICAL_MAX)
         return NX_ERR_TOO_LARGE;
-    atomic_store_explicit(&current->process->holds, true, memory_order_relaxed);
+    atomic_store_explicit(&current->process->holds, 1, memory_order_relaxed);
     struct nx_extent *extents = (struct nx_extent *)(void *)current->page->data;
     struct nx_extent extent = {0};
     uint64_t count = 0;

@@ -359,7 +359,7 @@ NX_MUST_CHECK NX_INLINE enum nx_status nx_process_kill(nx_handle process, int64_
 
 struct nx_process_facts {
     enum nx_process_state state;
-    int64_t exit_status; // meaningful in NX_PROCESS_DYING and NX_PROCESS_DEAD
+    int64_t exit_status; // meaningful from NX_PROCESS_DYING on
     uint64_t pages_used;
     uint64_t pages_budget;
 };
