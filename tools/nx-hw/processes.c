@@ -9,11 +9,8 @@
 static const char *state_name(uint32_t state)
 {
     static const char *const names[] = {
-        [NX_PROCESS_NEW] = "new",
-        [NX_PROCESS_ALIVE] = "alive",
-        [NX_PROCESS_DYING] = "dying",
-        [NX_PROCESS_HELD] = "held",
-        [NX_PROCESS_DEAD] = "dead",
+        [NX_PROCESS_NEW] = "new",   [NX_PROCESS_ALIVE] = "alive", [NX_PROCESS_DYING] = "dying",
+        [NX_PROCESS_HELD] = "held", [NX_PROCESS_DEAD] = "dead",
     };
     return state < sizeof(names) / sizeof(names[0]) ? names[state] : "unknown";
 }

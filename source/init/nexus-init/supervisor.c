@@ -23,7 +23,7 @@ struct supervised {
     uint32_t crashes;                  // in all; index into the ring modulo its size
     bool kill_requested;               // the coming death is not a crash
     uint32_t tardy;                    // starts in a row that were not ready in time
-    nx_handle fault_endpoint; // the registry's, badged
+    nx_handle fault_endpoint;          // the registry's, badged
     struct nx_thread undertaker;
     void (*ended)(enum program_id id, int64_t exit_status); // jobs only
 };
@@ -249,7 +249,8 @@ static void service_ended(enum program_id id, int64_t exit_status)
 {
     struct supervised *program = &programs[id];
     const struct program_row *row = program_row(id);
-    (void)!machine_quiesce(row->device); // of a driver that was not held: there is no memory to mind
+    (void)!machine_quiesce(
+        row->device); // of a driver that was not held: there is no memory to mind
     if (program->state == NX_SERVICE_DOWN) {
         return;
     }
