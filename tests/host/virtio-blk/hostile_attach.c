@@ -138,6 +138,12 @@ static void capacity_torn(struct device_model *model)
     model->config_change_at = 1;
     model->capacity_afterwards = UINT32_MAX;
 }
+// size_max, which is not offered and does not exist then.
+static void absent_field_restless(struct device_model *model)
+{
+    model->register_lie = (struct model_register_lie){
+        .kind = REGISTER_REPLACE, .offset = 0x108, .value = 1, .every = 2};
+}
 static void disappeared(struct device_model *model)
 {
     model->gone = GONE_ALL_ONES;
@@ -277,6 +283,8 @@ static const struct odd_case odd_cases[] = {
     {"offers every feature bit", offers_everything, 0, 0},
     {"reset takes 900 ms", reset_takes_long, 0, 0},
     {"capacity changes in the middle of its reading", capacity_torn, 0, UINT32_MAX},
+    {"a field of a feature that it does not offer changes at each read", absent_field_restless, 0,
+     0},
 };
 
 // The device turns honest: it must be usable again.

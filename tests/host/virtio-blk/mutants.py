@@ -110,12 +110,6 @@ MUTANTS = [
     Mutant(
         "segment limits are not weighed",
         START,
-        "    if ((uint64_t)config->piece_limit * config->segment_limit < config->block_size) {",
-        "    if (0) {",
-    ),
-    Mutant(
-        "segment limits are not weighed against the queue",
-        START,
         "    if ((uint64_t)device->piece_limit * device->data_limit < device->block_size) {",
         "    if (0) {",
     ),

@@ -175,10 +175,6 @@ enum virtio_blk_fault virtio_blk_config_read(const struct virtio_blk *device,
     if ((device->features & VIRTIO_BLK_F_SEG_MAX) != 0 && raw.seg_max < config->segment_limit) {
         config->segment_limit = raw.seg_max;
     }
-    // Both are 32 bits wide: their product fits 64.
-    if ((uint64_t)config->piece_limit * config->segment_limit < config->block_size) {
-        return VIRTIO_BLK_FAULT_BAD_SEGMENT_LIMITS;
-    }
     return VIRTIO_BLK_FAULT_NONE;
 }
 
@@ -319,6 +315,7 @@ enum virtio_blk_fault virtio_blk_start(struct virtio_blk *device)
         goto give_up;
     }
     limits_take(device, &config);
+    // Both are at most 32 bits wide: their product fits 64.
     if ((uint64_t)device->piece_limit * device->data_limit < device->block_size) {
         fault = VIRTIO_BLK_FAULT_BAD_SEGMENT_LIMITS;
         goto give_up;
