@@ -174,6 +174,25 @@ static void test_a_clock_near_its_end_does_not_cut_a_reset_short(void **state)
     bench_destroy(bench);
 }
 
+// Who stops waiting for a request, does so only when its memory can be given up for lost.
+static void test_nothing_is_abandoned_before_the_device_is_lost(void **state)
+{
+    (void)state;
+    struct bench *bench = bench_ready(2);
+    struct read read;
+    read_prepare(&read, 0, 8, 0);
+    read_submit(bench, &read);
+    virtio_blk_kick(&bench->device);
+    assert_null(virtio_blk_abandoned(&bench->device));
+    bench->model.reset_delay = 3;
+    assert_status(virtio_blk_reset(&bench->device, bench->now), NX_ERR_BUSY);
+    assert_null(virtio_blk_abandoned(&bench->device));
+    assert_status(bench_settle(bench, NX_ERR_BUSY), NX_OK);
+    bench_collect(bench);
+    assert_int_equal(bench->returned, 1);
+    bench_destroy(bench);
+}
+
 int run_life_cycle(void)
 {
     const struct CMUnitTest tests[] = {
@@ -184,6 +203,7 @@ int run_life_cycle(void)
         cmocka_unit_test(test_a_completion_without_interrupt_is_rescued_at_the_deadline),
         cmocka_unit_test(test_a_lost_interrupt_in_the_middle_of_a_split_read_is_rescued),
         cmocka_unit_test(test_a_clock_near_its_end_does_not_cut_a_reset_short),
+        cmocka_unit_test(test_nothing_is_abandoned_before_the_device_is_lost),
     };
     return cmocka_run_group_tests_name("virtio-blk life cycle", tests, NULL, NULL);
 }

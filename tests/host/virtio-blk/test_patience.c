@@ -140,6 +140,20 @@ static void test_interrupts_that_were_none_are_no_storm(void **state)
     bench_destroy(bench);
 }
 
+// Each life of the device has the whole allowance.
+static void test_interrupts_before_a_reset_are_not_held_against_the_device(void **state)
+{
+    (void)state;
+    struct bench *bench = bench_ready(2);
+    for (uint32_t life = 0; life < 3; life++) {
+        for (uint32_t i = 0; i < VIRTIO_BLK_QUIET_INTERRUPT_LIMIT; i++) {
+            assert_status(virtio_blk_interrupt(&bench->device), NX_OK);
+        }
+        assert_status(bench_settle(bench, virtio_blk_reset(&bench->device, bench->now)), NX_OK);
+    }
+    bench_destroy(bench);
+}
+
 static void test_a_look_at_a_device_that_lies_breaks_it(void **state)
 {
     (void)state;
@@ -167,6 +181,7 @@ int run_patience(void)
         cmocka_unit_test(test_patience_survives_the_wrap_of_the_used_index),
         cmocka_unit_test(test_without_event_index_every_request_interrupts),
         cmocka_unit_test(test_interrupts_that_were_none_are_no_storm),
+        cmocka_unit_test(test_interrupts_before_a_reset_are_not_held_against_the_device),
         cmocka_unit_test(test_a_look_at_a_device_that_lies_breaks_it),
     };
     return cmocka_run_group_tests_name("patience", tests, NULL, NULL);

@@ -195,6 +195,20 @@ static void test_every_fault_and_state_has_a_name(void **state)
     assert_string_equal(virtio_blk_state_name((enum virtio_blk_state)99), "unknown");
 }
 
+#define STATUS_FAILED 0x80u // virtio 1.2, section 2.1
+
+static void test_a_device_that_is_refused_is_told_so(void **state)
+{
+    (void)state;
+    for (uint32_t version = 1; version <= 2; version++) {
+        struct bench *bench = bench_create(version);
+        bench->model.capacity = 0;
+        assert_status(bench_attach(bench), NX_ERR_UNSUPPORTED);
+        assert_int_equal(bench->model.status & STATUS_FAILED, STATUS_FAILED);
+        bench_destroy(bench);
+    }
+}
+
 #define ROWS (sizeof(refusals) / sizeof(refusals[0]))
 
 int run_refusals(void)
@@ -207,6 +221,7 @@ int run_refusals(void)
         cmocka_unit_test(test_attach_checks_its_arguments),
         cmocka_unit_test(test_a_legacy_queue_above_16_tib_is_refused),
         cmocka_unit_test(test_every_fault_and_state_has_a_name),
+        cmocka_unit_test(test_a_device_that_is_refused_is_told_so),
     };
     struct CMUnitTest rows[ROWS];
     for (size_t row = 0; row < ROWS; row++) {
