@@ -192,9 +192,13 @@ enum nx_status nx_block_queue_read(struct nx_block_queue *queue, uint64_t lba, u
     enum nx_status status = queue_read(queue, lba, count, slot, offset, reason);
     // An instance that does not know the session. The next one may die over it as well.
     while (status == NX_ERR_NOT_FOUND && nx_retry_wait(&retry)) {
+        uint32_t reopened = queue->reopened;
         status = nx_block_queue_check(queue);
         if (status != NX_OK) {
             return status;
+        }
+        if (queue->reopened == reopened) { // it knows the session: this is its answer
+            return NX_ERR_NOT_FOUND;
         }
         status = queue_read(queue, lba, count, slot, offset, reason);
     }

@@ -362,6 +362,7 @@ static enum nx_status session_reopen(struct nx_block_queue *queue)
     queue->submit_index = 0;
     queue->published_index = 0;
     queue->completion_index = 0;
+    queue->reopened++;
     enum nx_status status = session_open(queue);
     for (uint32_t slot = 0; slot < NX_BLOCK_QUEUE_MEMORIES && status == NX_OK; slot++) {
         if (queue->memories[slot] != NX_HANDLE_NONE) {

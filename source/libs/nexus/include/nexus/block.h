@@ -98,6 +98,7 @@ struct nx_block_queue {
     nx_handle doorbell; // signalled by us
     uint64_t doorbell_bits;
     nx_handle endpoint;        // of this session, for nx_block_queue_read
+    uint32_t reopened;         // how often the session has been, after restarts
     uint32_t submit_index;     // entries written
     uint32_t published_index;  // of these, those that virtioblkd may see
     uint32_t completion_index; // answers taken
