@@ -36,7 +36,9 @@ void recovery_report(enum victim victim, uint32_t kills)
     uint32_t *us = recoveries[victim].microseconds;
     uint32_t count = recoveries[victim].count;
 
-    if (count == 0) {
+    if (count == 0) { // all of them hasty
+        nx_log("kills: recovery service=%s kills=%u waited=0", victim_name(victim),
+               (unsigned)kills);
         return;
     }
     qsort(us, count, sizeof(*us), compare_u32);
