@@ -46,7 +46,8 @@ def options(services: str, count: int, seed: int) -> dict[str, str]:
 def judge(outcome: Outcome, services: str, count: int) -> list[str]:
     """Why the boot does not show `count` kills of each service that nobody noticed."""
     log = outcome.log
-    reasons = [f"forbidden: {found[0].decode(errors='replace')}" for text in FORBIDDEN if (found := re.search(text, log))]
+    found = [match[0] for text in FORBIDDEN if (match := re.search(text, log))]
+    reasons = [f"forbidden: {text.decode(errors='replace')}" for text in found]
     result = RESULT.search(log)
     if result is None:
         reasons.append(f"no result: {outcome.end} after {outcome.seconds:.0f} s")
