@@ -163,6 +163,23 @@ def judge(log: bytes, expected: Expectation) -> list[str]:
     return reasons
 
 
+def unreached(log: bytes, expected: Expectation) -> set[str]:
+    """The reasons `missing: ...` that a boot ended on purpose is not to blame for: what had not come yet.
+
+    Of a chain that is all after the last marker seen; what may come anywhere may always come later.
+    """
+    lines = log_lines(log)
+
+    def seen(step: list[Marker]) -> bool:
+        return any(marker.pattern.fullmatch(line) for marker in step for line in lines)
+
+    later = list(expected.anywhere)
+    for steps in expected.chains.values():
+        last = max((number for number, step in enumerate(steps) if seen(step)), default=-1)
+        later += [marker for step in steps[last + 1 :] for marker in step]
+    return {f"missing: {marker.text}" for marker in later}
+
+
 def judge_order(steps: list[list[Marker]], found: dict[Marker, int]) -> list[str]:
     """Out-of-order markers of one chain; `found` has the first line of each marker that appeared."""
     reasons: list[str] = []

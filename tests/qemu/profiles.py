@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "bench"))
@@ -22,9 +22,11 @@ import disks
 import images
 import kills
 import latency
+import mutants
 import panic_report
 import record
-from gate import Topology, expectation, judge
+from gate import Topology, expectation, judge, unreached
+from mutants import KERNEL, Flipped, Mutation, Returns, Tree, Without, Yields
 from qemu_boot import BUILD, ROOT, Boot, Outcome
 
 TEST_APPEND = "nexus.selftest=1 nexus.poweroff=1"
@@ -39,6 +41,13 @@ STUCK_SECONDS = 25
 # A boot that should panic does so in its first second.
 PANIC_SECONDS = 20
 PANICKING_HART = 2
+# Of enum nx_status.
+NO_MEMORY, NOT_FOUND, UNSUPPORTED = 5, 9, 14
+# Self-tests that take long and that a counterfactual is not about.
+WITHOUT_SLOW_TESTS = tuple(
+    Returns("selftest-client", f"test_{name}") for name in ("fpu", "hart_stop", "quiet_harts", "races")
+)
+PANIC_REPORT = (r"^forbidden: neuron: panic (  |end)", r"^panic: the machine halted")
 FUZZ_CALLS = 100000
 FUZZ_SEED = 20261125
 KILLS = 20  # of each service
@@ -53,7 +62,9 @@ class Profile:
     """`topology` is what the gate expects; `options` what the runner is told; `run` how it is judged.
 
     A profile with `red` is a counterfactual: it passes when its gate fails, each pattern of `red`
-    matches one of the gate's reasons, and no reason stands outside `red` and `follows`.
+    matches one of the gate's reasons, and no reason stands outside `red` and `follows`. `mutations` are
+    made in copies of what boots. With `until`, the boot ends as soon as that text has appeared, or a
+    panic, because the verdict is known; markers that had not come yet are then nobody's fault.
     """
 
     name: str
@@ -65,12 +76,21 @@ class Profile:
     timeout: float = 60
     red: tuple[str, ...] = ()
     follows: tuple[str, ...] = ()
+    mutations: tuple[Mutation, ...] = ()
+    until: str | None = None
 
 
 def boot(profile: Profile, log: Path, more: dict[str, str] | None = None) -> Outcome:
-    options = {"SMP": str(profile.topology.smp), "APPEND": profile.append}
-    with Boot(log, options | profile.options | (more or {})) as machine:
-        return machine.wait(profile.timeout)
+    options = {"SMP": str(profile.topology.smp), "APPEND": profile.append} | profile.options
+    tree = Path(options.get("DTB", BUILD / f"virt-nexus-smp{options['SMP']}.dtb"))
+    options |= mutants.make(profile.mutations, log, tree) | (more or {})
+    until = re.compile(profile.until.encode() + rb"[^\n]*") if profile.until is not None else None
+    with Boot(log, options) as machine:
+        outcome = machine.wait(profile.timeout, until)
+    found = until.search(outcome.log) if until is not None else None
+    if found is not None:  # what came between the verdict and the look at the log depends on the host
+        return replace(outcome, end="reached", log=outcome.log[: found.end()])
+    return outcome
 
 
 def ending(profile: Profile, outcome: Outcome) -> list[str]:
@@ -79,7 +99,7 @@ def ending(profile: Profile, outcome: Outcome) -> list[str]:
         return [f"timeout: QEMU still ran after {profile.timeout:.0f} s"]
     if outcome.end == "panic":
         return ["panic: the machine halted"]
-    if outcome.status != 0:
+    if outcome.end == "exit" and outcome.status != 0:
         return [f"exit: QEMU ended with status {outcome.status}"]
     return []
 
@@ -107,17 +127,20 @@ def same_log_twice(profile: Profile, log: Path) -> list[str]:
 
 
 def turns_red(profile: Profile, log: Path) -> list[str]:
-    outcome = boot(profile, log)
-    return judge_red(profile, judge(outcome.log, expectation(profile.topology)) + ending(profile, outcome))
+    return judge_red(profile, boot(profile, log))
 
 
-def judge_red(profile: Profile, reasons: list[str]) -> list[str]:
-    """Why these reasons are not the red gate that the counterfactual `profile` is there to see."""
+def judge_red(profile: Profile, outcome: Outcome) -> list[str]:
+    """Why this boot is not the red gate that the counterfactual `profile` is there to see."""
+    expected = expectation(profile.topology)
+    reasons = judge(outcome.log, expected) + ending(profile, outcome)
     if not reasons:
         return ["the gate stayed green although its cause was removed"]
     wrong = [f"no reason matches: {pattern}" for pattern in profile.red if not any_match(pattern, reasons)]
     known = profile.red + profile.follows
-    wrong += [f"red for another reason: {reason}" for reason in reasons if not explained(reason, known)]
+    excused = unreached(outcome.log, expected) if outcome.end in ("reached", "panic") else set()
+    others = [reason for reason in reasons if reason not in excused]
+    wrong += [f"red for another reason: {reason}" for reason in others if not explained(reason, known)]
     return wrong
 
 
@@ -140,17 +163,13 @@ def flipped_byte(profile: Profile, log: Path) -> list[str]:
         return [f"{FLIPPED_FILE} is not found in build/pkgfs.img"]
     data[at] ^= 0x01
     image.write_bytes(data)
-    outcome = boot(profile, log, {"DISK": str(image)})
-    return judge_red(profile, judge(outcome.log, expectation(profile.topology)) + ending(profile, outcome))
+    return judge_red(profile, boot(profile, log, {"DISK": str(image)}))
 
 
 def uart_switched_off(profile: Profile, log: Path) -> list[str]:
     """Boot with the UART's node disabled: no driver gets it, and the rest of the system works."""
-    tree = log.with_suffix(".dtb")
-    shutil.copyfile(BUILD / "virt-nexus-smp4.dtb", tree)
-    subprocess.run(["fdtput", "-t", "s", str(tree), UART_NODE, "status", "disabled"], check=True)
-    outcome = boot(profile, log, {"DTB": str(tree)})
-    reasons = ending(profile, outcome)
+    outcome = boot(profile, log)
+    reasons = judge_red(profile, outcome)
     for text, wanted in ((b"init: no console device", True), (LAST_MARKER.encode(), True), (b"uartd: ", False)):
         if (text in outcome.log) != wanted:
             reasons.append(f"{'missing' if wanted else 'forbidden'}: {text.decode()}")
@@ -273,7 +292,20 @@ PROFILES = [
         append=f"block+packages {KILLS} {KILLS_SEED}",
         timeout=180,
     ),
-    Profile("uart-off", "a device tree that switches the UART off", uart_switched_off),
+    Profile(
+        "uart-off",
+        "a device tree that switches the UART off",
+        uart_switched_off,
+        mutations=(Tree(("-t", "s"), (UART_NODE, "status", "disabled")),),
+        red=(
+            r"missing: neuron: uart early printk ok",
+            r"missing: uartd: mmio",
+            r"missing: uartd: ready",
+            r"missing: uartd: attach console ok",
+            r"missing: SELFTEST: bringup uart early\+userspace ok",
+        ),
+        follows=(r"SELFTEST: bringup (uart early\+userspace|plic\+timer)", SELFTEST_STATUS),
+    ),
     Profile(
         "panic",
         "a panic on one hart",
@@ -299,27 +331,41 @@ PROFILES = [
         "IPIs suppressed",
         turns_red,
         append=f"{TEST_APPEND} neuron.fault=suppress-ipi",
-        red=(r"missing: KSELFTEST: ipi resched ok", r"forbidden: KSELFTEST: ipi resched FAIL"),
-        follows=(
-            r"KSELFTEST: work stealing",
-            r"forbidden: SELFTEST: smp (per-hart ticks|ipi) FAIL",
-            r"missing: neuron: hart\{any\} (leaves|online again)",
-            STUCK_TESTS,
-            *STUCK,
+        red=(
+            r"missing: KSELFTEST: ipi resched ok",
+            r"forbidden: KSELFTEST: ipi resched FAIL",
+            r"missing: neuron: ipi hart\{any\}->hart1",
         ),
+        until=r"KSELFTEST: ipi resched (ok|FAIL)",
         timeout=STUCK_SECONDS,
     ),
     Profile(
         "red-hart",
-        "a hart that never starts",
+        "a hart that never starts, a clock of another rate, an nx that cannot ask the firmware",
         turns_red,
         options={"SMP": "3", "DTB": str(BUILD / "virt-nexus-smp4.dtb")},
-        red=(r"forbidden: neuron: smp degraded online=3 wanted=4", r"missing: neuron: hart3 online"),
+        mutations=(
+            Tree(("-t", "u"), ("/cpus", "timebase-frequency", "10000001")),
+            Returns("nx", "sbi_run"),
+            *WITHOUT_SLOW_TESTS,
+        ),
+        red=(
+            r"forbidden: neuron: smp degraded online=3 wanted=4",
+            r"missing: neuron: hart3 online",
+            r"missing: neuron: hart0 boot virt smp=4",
+            r"missing: KSELFTEST: smp online ok",
+            r"missing: SELFTEST: smp per-hart ticks ok",
+            r"missing: SELFTEST: smp ipi ok",
+            r"missing: nx: smp online=4",
+            r"missing: neuron: boot virt dtb-ok tb=10000000",
+            r"missing: nx: hw dt tb=10000000",
+            r"missing: nx: hw sbi time=1",
+        ),
         follows=(
             r"hart3",
-            r"smp(=| online)",
-            r"KSELFTEST: (ipi resched|work stealing)",
-            r"SELFTEST: (smp (per-hart ticks|ipi)|quiet harts)",
+            r"KSELFTEST: (smp online|ipi resched|work stealing)",
+            r"forbidden: SELFTEST: smp (per-hart ticks|ipi) FAIL",
+            r"missing: neuron: hart\{any\} (leaves|online again)",  # WITHOUT_SLOW_TESTS
             SELFTEST_STATUS,
         ),
     ),
@@ -336,27 +382,150 @@ PROFILES = [
             STUCK_TESTS,
             *STUCK,
         ),
+        until=r"SELFTEST: smp per-hart ticks (ok|FAIL)",
         timeout=STUCK_SECONDS,
     ),
     Profile(
         "red-disk",
         "disk missing",
         turns_red,
-        options={"DISK": "none"},
-        red=(r"missing: pkgfs: mounted from virtio-blk ro", r"missing: virtioblkd: ready"),
+        Topology(smp=2),
+        {"DISK": "none"},
+        mutations=WITHOUT_SLOW_TESTS,
+        red=(
+            r"missing: virtioblkd: mmio",
+            r"missing: virtioblkd: ready",
+            r"missing: pkgfs: mounted from virtio-blk ro",
+            r"missing: init: service block killed",
+            r"missing: SELFTEST: pkgfs virtio ro ok",
+            r"missing: SELFTEST: block queue ok",
+            r"missing: nx: vblk sectors",
+        ),
         follows=(
-            r"virtioblkd",
-            r"pkgfs",
-            r"nx: vblk",
-            r"init: (nx ended|service block killed)",
-            r"SELFTEST: block queue",
+            r"forbidden: .*pkgfs",
+            r"forbidden: init: nx ended",
+            r"missing: neuron: hart\{any\} (leaves|online again)",  # WITHOUT_SLOW_TESTS
             SELFTEST_STATUS,
         ),
+    ),
+    Profile(
+        "red-fixtures",
+        "one byte of the fixtures flipped",
+        turns_red,
+        Topology(smp=2, disk=False),
+        {"DISK": "none"},
+        mutations=(Flipped("fixtures.img", (ROOT / "pkg" / FLIPPED_FILE).read_bytes()), *WITHOUT_SLOW_TESTS),
+        red=(
+            r"missing: pkgfs: mounted from in-memory fixtures ro",
+            r"missing: SELFTEST: pkgfs fixtures ro ok",
+            r"forbidden: SELFTEST: pkgfs fixtures ro FAIL",
+        ),
+        follows=(r"forbidden: SELFTEST: pkgfs virtio ro FAIL",),
+        until=r"SELFTEST: pkgfs fixtures ro (ok|FAIL)",
+    ),
+    Profile(
+        "red-tree",
+        "a device tree without memory",
+        turns_red,
+        Topology(smp=1),
+        mutations=(Tree(("-r",), ("/memory@80000000",)),),
+        red=(
+            r"missing: neuron: uart early printk ok",
+            r"missing: neuron: boot virt dtb-ok",
+            r"missing: neuron: hart map",
+            r"forbidden: neuron: panic hart=0: device tree",
+        ),
+        follows=PANIC_REPORT,
+        timeout=PANIC_SECONDS,
+    ),
+    Profile(
+        "red-tick",
+        "timer and device interrupts masked on the boot hart",
+        turns_red,
+        Topology(smp=1),
+        mutations=(Tree(("-t", "x"), ("/soc/plic@c000000", "interrupts-extended", "3", "b", "3", "ffffffff")),),
+        append=f"{TEST_APPEND} neuron.fault=mask-timer:0",
+        red=(
+            r"missing: neuron: plic enabled",
+            r"missing: neuron: timer tick start",
+            r"missing: neuron: hart0 online",
+            r"missing: neuron: hart0 boot virt",
+            r"missing: SELFTEST: end",
+            r"forbidden: neuron: panic hart=0: no timer interrupt",
+        ),
+        follows=PANIC_REPORT,
+        timeout=PANIC_SECONDS,
+    ),
+    Profile(
+        "red-poll",
+        "IPIs are acted on without an interrupt",
+        turns_red,
+        Topology(smp=2),
+        {"ICOUNT": "1"},
+        mutations=(
+            Without(KERNEL, "scheduler_run_next", r"^wfi"),
+            Yields(KERNEL, "interrupts_handle_pending", r"^andi?\s+\w+,\w+,2$", 2),
+        ),
+        red=(r"missing: KSELFTEST: ipi counterfactual ok", r"forbidden: KSELFTEST: ipi counterfactual FAIL"),
+        until=r"KSELFTEST: ipi counterfactual (ok|FAIL)",
+    ),
+    Profile(
+        "red-send",
+        "every IPI is accepted, none is sent; the first program does not start",
+        turns_red,
+        Topology(smp=2),
+        {"ICOUNT": "1"},
+        mutations=(Returns(KERNEL, "hart_send_ipi"), Returns(KERNEL, "thread_start", NO_MEMORY)),
+        red=(
+            r"missing: KSELFTEST: test_reject_offline_cpu_resched ok",
+            r"missing: KSELFTEST: test_reject_invalid_ipi_target_cpu ok",
+            r"missing: KSELFTEST: ipi resched ok",
+            r"missing: userspace: hello",
+            r"forbidden: neuron: panic hart=0: nexus-init: start failed",
+        ),
+        follows=(r"forbidden: KSELFTEST: .* FAIL", *PANIC_REPORT),
+    ),
+    Profile(
+        "red-user",
+        "what user space relies on, one thing for each test",
+        turns_red,
+        Topology(smp=2),
+        {"ICOUNT": "1"},
+        mutations=(
+            Returns(KERNEL, "scheduler_steal"),
+            Returns(KERNEL, "describe_interrupt", NOT_FOUND),
+            Returns(KERNEL, "sys_hart_control", UNSUPPORTED),
+            Returns(KERNEL, "reply_abandon_current"),
+            Returns(KERNEL, "process_bind"),
+            Without(KERNEL, "arch_fpu_resume", r"^fld"),
+            Returns(KERNEL, "reclaim_run"),
+        ),
+        red=(
+            r"missing: KSELFTEST: test_reject_steal_above_bound ok",
+            r"missing: KSELFTEST: test_reject_steal_higher_qos ok",
+            r"missing: KSELFTEST: work stealing ok",
+            r"missing: SELFTEST: bringup plic\+timer ok",
+            r"missing: SELFTEST: syscall refusals ok",
+            r"missing: SELFTEST: ipc ok",
+            r"missing: SELFTEST: memory ok",
+            r"missing: SELFTEST: fpu ok",
+            r"missing: SELFTEST: hart stop\+start ok",
+            r"missing: neuron: hart\{any\} leaves",
+            r"missing: neuron: hart\{any\} online again",
+            r"missing: SELFTEST: quiet harts ok",
+            r"missing: SELFTEST: races ok",
+        ),
+        follows=(r"forbidden: K?SELFTEST: .* FAIL",),
+        until=r"SELFTEST: races (ok|FAIL)",
+        timeout=120,
     ),
     Profile(
         "red-byte",
         "one byte of a known file flipped",
         flipped_byte,
+        Topology(smp=2),
+        mutations=WITHOUT_SLOW_TESTS,
+        until=r"SELFTEST: pkgfs virtio ro (ok|FAIL)",
         red=(r"forbidden: SELFTEST: pkgfs virtio ro FAIL", r"missing: SELFTEST: pkgfs virtio ro ok"),
         follows=(SELFTEST_STATUS,),
     ),

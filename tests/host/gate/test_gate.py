@@ -90,6 +90,15 @@ class GateTest(unittest.TestCase):
             reasons = verdict([*perfect_log(Topology()), text], Topology())
             self.assertEqual(reasons, [f"forbidden: {text}"])
 
+    def test_each_forbidden_text_is_red_in_every_topology(self) -> None:
+        for topology in TOPOLOGIES:
+            lines = perfect_log(topology)
+            for text in expectation(topology).absent:
+                line = text.replace("{text}", "anything")
+                with self.subTest(topology=topology, text=text):
+                    reasons = verdict([*lines, line], topology)
+                    self.assertIn(f"forbidden: {line}", reasons)
+
     def test_the_disk_marker_is_a_lie_without_a_disk(self) -> None:
         topology = Topology(disk=False)
         lines = [*perfect_log(topology), "pkgfs: mounted from virtio-blk ro"]
