@@ -20,7 +20,7 @@ from qemu_boot import BUILD, RUNNER_OPTIONS, Boot, Outcome  # noqa: E402  (after
 
 LOG = BUILD / "attack.log"
 ARCHIVE = BUILD / "attack.cpio"
-RESULT = re.compile(rb"ATTACK: (?P<name>[a-z0-9-]+) (?P<result>contained|FAIL reason=.*?)\r?$", re.MULTILINE)
+RESULT = re.compile(rb"ATTACK: (?P<name>[a-z0-9-]+) (?P<result>contained(?: .*)?|FAIL reason=.*?)\r?$", re.MULTILINE)
 END = re.compile(rb"nx: exit status=(?P<status>-?\d+)\r?$", re.MULTILINE)
 # Restarts of a service are harm to others; so is anything that the kernel says of itself.
 FORBIDDEN = (rb"neuron: panic", rb"init: service .*(?:restart|reason)=", rb"neuron: smp degraded")
@@ -30,7 +30,9 @@ FOLLOW_SECONDS = 0.2
 
 
 def options(words: list[str]) -> dict[str, str]:
-    return {"INITRD": str(ARCHIVE), "APPEND": f"nexus.attack={','.join(words)}"}
+    # Programs are measured in counted instructions; the fuzzer wants harts that really race.
+    counting = {} if words[0] == "fuzz" else {"ICOUNT": "1"}
+    return {"INITRD": str(ARCHIVE), "APPEND": f"nexus.attack={','.join(words)}"} | counting
 
 
 def judge(outcome: Outcome, wanted: int) -> list[str]:
@@ -39,8 +41,8 @@ def judge(outcome: Outcome, wanted: int) -> list[str]:
     reasons: list[str] = []
     contained = 0
     for match in RESULT.finditer(log):
-        contained += match["result"] == b"contained"
-        if match["result"] != b"contained":
+        contained += match["result"].startswith(b"contained")
+        if not match["result"].startswith(b"contained"):
             reasons.append(f"{match['name'].decode()}: {match['result'].decode(errors='replace')}")
     for text in FORBIDDEN:
         if found := re.search(text, log):

@@ -50,6 +50,7 @@ WITHOUT_SLOW_TESTS = tuple(
 PANIC_REPORT = (r"^forbidden: neuron: panic (  |end)", r"^panic: the machine halted")
 FUZZ_CALLS = 100000
 FUZZ_SEED = 20261125
+ATTACK_PROGRAMS = 9
 KILLS = 20  # of each service
 KILLS_SEED = 20261125
 UART_NODE = "/soc/serial@10000000"
@@ -225,7 +226,7 @@ def counts_are_as_recorded(profile: Profile, log: Path) -> list[str]:
 def attacked(profile: Profile, log: Path) -> list[str]:
     """Boot with attacks instead of self-tests: every one is contained."""
     with Boot(log, {"SMP": str(profile.topology.smp)} | attack.options(profile.append.split()), ()) as machine:
-        return attack.judge(machine.wait(profile.timeout), 1)
+        return attack.judge(machine.wait(profile.timeout), 1 if "fuzz" in profile.append else ATTACK_PROGRAMS)
 
 
 def survives(profile: Profile, log: Path) -> list[str]:
@@ -293,6 +294,12 @@ PROFILES = [
         timeout=180,
     ),
     Profile(
+        "attack-programs",
+        "fork-bomb, hogs, floods, liars: contained, the neighbour served, all memory back",
+        attacked,
+        append="all",
+        timeout=120,
+    ),
         "uart-off",
         "a device tree that switches the UART off",
         uart_switched_off,

@@ -21,15 +21,20 @@
 enum attack_id {
     ATTACK_SHARED = 40, // memory: counters of the copy's role
     ATTACK_ECHO = 41,   // endpoint: answers with the words it got
+    ATTACK_SERVED = 42, // endpoint: that the copy receives on
 };
 
 struct report {
-    char reason[256];
+    char reason[256]; // why it was not contained
+    char figures[96]; // what was measured; empty: nothing
 };
 
 // Writes the reason, formatted as by printf; returns false.
 bool report_fail(struct report *report, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+
+// Says on the console how the attack came out, and returns that.
+bool report_tell(const char *name, bool contained, const struct report *report);
 
 // Leaves the attack with a reason unless the condition holds.
 #define EXPECT(report, condition, ...)                                                             \
@@ -111,6 +116,12 @@ NX_MUST_CHECK enum nx_status neighbour_start(struct neighbour **neighbour);
 bool neighbour_is_well(struct report *report, struct neighbour *neighbour);
 // Makes it rest, or go on: while it rests it asks nothing of any service. False: it does not.
 bool neighbour_rests(struct neighbour *neighbour, bool rest);
+#define NEIGHBOUR_PARTS 5u
+// What each of its parts has found right so far.
+void neighbour_counts(const struct neighbour *neighbour, uint64_t counts[NEIGHBOUR_PARTS]);
+const char *neighbour_part_name(uint32_t part);
+// Calls that its server has had from strangers.
+uint64_t neighbour_strangers(const struct neighbour *neighbour);
 // A handle to call its server, which knows whoever uses it for a stranger.
 nx_handle neighbour_server(const struct neighbour *neighbour);
 // What it has found right so far, as of the last look.
@@ -124,5 +135,19 @@ int neighbour_main(int argc, char **argv);
 // fuzz.c: `calls` random system calls; seed 0: one from the clock.
 bool attack_fuzz(struct report *report, uint64_t calls, uint64_t seed);
 int fuzz_worker_main(int argc, char **argv);
+
+// programs.c: runs the named ones (NULL: all) one after the other. False: there is none of that
+// name.
+bool programs_run(const char *name, bool *contained);
+
+// attackers.c: what an attacker counts, in memory that outlives it.
+struct tally {
+    _Atomic uint64_t tries;
+    _Atomic uint64_t got;
+    _Atomic uint64_t refused; // by the status that the attack is about
+    _Atomic uint64_t wrong;   // what no attacker may ever get
+    _Atomic uint64_t first;   // status of the first of these
+};
+int attacker_main(int argc, char **argv);
 
 #endif

@@ -5,7 +5,8 @@
 //   attack fuzz CALLS [SEED]  so many random system calls
 //   attack --role ROLE ...    a process of an attack
 //
-// On the console, `ATTACK: NAME contained`, or `ATTACK: NAME FAIL reason=...`.
+// On the console, `ATTACK: NAME contained`, with what was measured, or `ATTACK: NAME FAIL
+// reason=...`.
 #include "attack.h"
 #include "nexus/log.h"
 #include <stdlib.h>
@@ -19,6 +20,7 @@ struct role {
 static const struct role roles[] = {
     {"neighbour", neighbour_main},
     {"fuzz", fuzz_worker_main},
+    {"attacker", attacker_main},
 };
 
 static int role_run(const char *name, int argc, char **argv)
@@ -31,16 +33,6 @@ static int role_run(const char *name, int argc, char **argv)
     return EXIT_FAILURE;
 }
 
-static bool tell(const char *name, bool contained, const struct report *report)
-{
-    if (contained) {
-        nx_log("ATTACK: %s contained", name);
-    } else {
-        nx_log("ATTACK: %s FAIL reason=%s", name, report->reason);
-    }
-    return contained;
-}
-
 static int fuzz_run(int argc, char **argv)
 {
     struct report report = {.reason = ""};
@@ -50,7 +42,8 @@ static int fuzz_run(int argc, char **argv)
         nx_log("usage: attack fuzz CALLS [SEED]");
         return EXIT_FAILURE;
     }
-    return tell("fuzz", attack_fuzz(&report, calls, seed), &report) ? EXIT_SUCCESS : EXIT_FAILURE;
+    return report_tell("fuzz", attack_fuzz(&report, calls, seed), &report) ? EXIT_SUCCESS
+                                                                           : EXIT_FAILURE;
 }
 
 int main(int argc, char **argv)
@@ -61,6 +54,15 @@ int main(int argc, char **argv)
     if (argc >= 2 && strcmp(argv[1], "fuzz") == 0) {
         return fuzz_run(argc - 2, argv + 2);
     }
-    nx_log("usage: attack NAME... | fuzz CALLS [SEED]");
-    return EXIT_FAILURE;
+    bool contained = true;
+    for (int i = 1; i < argc; i++) {
+        if (!programs_run(strcmp(argv[i], "all") == 0 ? NULL : argv[i], &contained)) {
+            nx_log("attack: there is no attack %s", argv[i]);
+            return EXIT_FAILURE;
+        }
+    }
+    if (argc < 2) {
+        nx_log("usage: attack NAME... | fuzz CALLS [SEED]");
+    }
+    return argc >= 2 && contained ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -11,6 +11,7 @@
 #include "nexus/packages.h"
 #include "nexus/thread.h"
 #include "random.h"
+#include <assert.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
@@ -33,6 +34,8 @@
 
 enum part { PART_MEMORY, PART_TIMER, PART_SERVER, PART_FILE, PART_DISK, PART_COUNT };
 
+static_assert(PART_COUNT == NEIGHBOUR_PARTS, "as in attack.h");
+
 static const char *const part_names[] = {"memory", "timer", "server", "file", "disk"};
 
 struct counters {
@@ -49,7 +52,10 @@ struct neighbour {
     nx_handle endpoint; // all rights
     nx_handle stranger; // to call, badged so that the server knows
     struct nx_thread server;
-    _Atomic uint64_t forged; // messages with the neighbour's badge that it has not sent
+    // Messages with the neighbour's badge that it has not sent, or with what only the kernel sets.
+    _Atomic uint64_t forged;
+    _Atomic uint64_t strangers; // other messages, by strangers
+    _Atomic uint64_t known;     // and by the neighbour
     uint64_t seen[PART_COUNT];
 };
 
@@ -201,6 +207,14 @@ int neighbour_main(int argc, char **argv)
 
 // ---- Its server ---------------------------------------------------------------------------------
 
+static bool is_forged(const struct nx_message *message)
+{
+    bool known = message->badge == BADGE_NEIGHBOUR;
+    return (message->info & (NX_INFO_FAULT | NX_INFO_NOTIFICATION)) != 0 ||
+           (!known && message->badge != BADGE_STRANGER) ||
+           (known && message->words[1] != (message->words[0] ^ SIGNATURE));
+}
+
 // Answers with what it got; handles that come along are closed.
 static void serve(void *argument)
 {
@@ -208,9 +222,11 @@ static void serve(void *argument)
     struct nx_message message;
     enum nx_status status = nx_endpoint_receive(neighbour->endpoint, NX_DEADLINE_NEVER, &message);
     while (status == NX_OK || status == NX_ERR_CANCELLED) {
-        bool foreign = message.badge != BADGE_NEIGHBOUR;
-        if (status == NX_OK && !foreign && message.words[1] != (message.words[0] ^ SIGNATURE)) {
-            atomic_fetch_add_explicit(&neighbour->forged, 1, memory_order_relaxed);
+        if (status == NX_OK) {
+            atomic_fetch_add_explicit(is_forged(&message)               ? &neighbour->forged
+                                      : message.badge == BADGE_STRANGER ? &neighbour->strangers
+                                                                        : &neighbour->known,
+                                      1, memory_order_relaxed);
         }
         for (uint32_t i = 0; status == NX_OK && i < NX_INFO_HANDLES(message.info); i++) {
             nx_handle_drop(nx_page()->handles[i]);
@@ -323,6 +339,23 @@ bool neighbour_is_well(struct report *report, struct neighbour *neighbour)
     EXPECT(report, atomic_load_explicit(&neighbour->forged, memory_order_relaxed) == 0,
            "somebody sent in the neighbour's name");
     return true;
+}
+
+void neighbour_counts(const struct neighbour *neighbour, uint64_t counts[NEIGHBOUR_PARTS])
+{
+    for (uint32_t i = 0; i < NEIGHBOUR_PARTS; i++) {
+        counts[i] = atomic_load_explicit(&neighbour->counters->right[i], memory_order_relaxed);
+    }
+}
+
+const char *neighbour_part_name(uint32_t part)
+{
+    return part_names[part];
+}
+
+uint64_t neighbour_strangers(const struct neighbour *neighbour)
+{
+    return atomic_load_explicit(&neighbour->strangers, memory_order_relaxed);
 }
 
 uint64_t neighbour_checks(const struct neighbour *neighbour)

@@ -3,6 +3,7 @@
 // process.
 #include "attack.h"
 #include "nexus/clock.h"
+#include "nexus/log.h"
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -17,6 +18,16 @@ bool report_fail(struct report *report, const char *format, ...)
     (void)vsnprintf(report->reason, sizeof(report->reason), format, arguments);
     va_end(arguments);
     return false;
+}
+
+bool report_tell(const char *name, bool contained, const struct report *report)
+{
+    if (contained) {
+        nx_log("ATTACK: %s contained%s", name, report->figures);
+    } else {
+        nx_log("ATTACK: %s FAIL reason=%s", name, report->reason);
+    }
+    return contained;
 }
 
 bool wait_until(bool (*done)(void *), void *context, uint64_t nanoseconds)
