@@ -3,7 +3,9 @@
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 
+import monitor
 from gate import log_lines
 
 END = "neuron: panic end, halted"
@@ -26,6 +28,9 @@ RECURSION = "use_stack"
 # Where a hart's kernel stack begins: at boot, or, once the hart has run a thread, at a trap (labels of trap.S).
 BOTTOMS = {"kernel_boot", "kernel_secondary", "arch_trap_entry", "user_trap", "declined"}
 GUARD_BYTES = 4096
+HARTS = 4
+# Where the kernel maps all of physical memory: docs/adr/0001.
+DIRECT_MAP = 0xFFFFFFC000000000
 
 
 @dataclass
@@ -107,3 +112,30 @@ def judge_overflow(log: bytes, hart: int) -> list[str]:
     if report.calls and (report.calls[0]["name"] != RECURSION or report.calls[0]["pc"] != overflow["pc"]):
         reasons.append(f"the first call is {report.calls[0][0]}")
     return reasons + judge_body(report, hart)
+
+
+def judge_neighbours(log: bytes, socket: Path, scratch: Path) -> list[str]:
+    """Why memory beside the stack that overflowed is not intact: QEMU, which still runs, shows it.
+
+    The guard page below is memory that nobody uses. It still holds what the machine began with, zeros;
+    so nothing was written to it, nor, by a stack that grows in steps far below its size, beyond it. The
+    page above the stack's top is the next hart's guard.
+    """
+    report = read_report(log, [])
+    overflow = OVERFLOW.fullmatch(report.message) if report is not None else None
+    if overflow is None:
+        return ["no overflow is reported"]
+    bottom, top = (int(overflow[name], 16) - DIRECT_MAP for name in ("bottom", "top"))
+    pages = {"below": bottom - GUARD_BYTES}
+    if int(overflow["hart"]) < HARTS - 1:
+        pages["above"] = top
+    reasons = []
+    with monitor.Monitor(socket) as connection:
+        for where, address in pages.items():
+            connection.execute("pmemsave", val=address, size=GUARD_BYTES, filename=str(scratch))
+            if any(scratch.read_bytes()):
+                reasons.append(f"the page {where} the stack, {address:#x}, was written")
+        connection.execute("pmemsave", val=bottom, size=GUARD_BYTES, filename=str(scratch))
+        if not any(scratch.read_bytes()):
+            reasons.append(f"the stack at {bottom:#x} was never used: the wrong memory was looked at")
+    return reasons

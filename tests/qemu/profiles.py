@@ -22,6 +22,8 @@ import disks
 import images
 import kills
 import latency
+import mappings
+import monitor
 import mutants
 import panic_report
 import record
@@ -188,10 +190,26 @@ def overflows(profile: Profile, log: Path) -> list[str]:
     reasons: list[str] = []
     for hart in range(profile.topology.smp):
         path = log if hart == 0 else log.with_suffix(f".hart{hart}.log")
-        more = {"APPEND": f"{profile.append} neuron.fault=stack-overflow:{hart}"}
-        outcome = boot(profile, path, more)
-        reasons += [f"hart {hart}: {reason}" for reason in panic_report.judge_overflow(outcome.log, hart)]
+        socket = path.with_suffix(".qmp")
+        socket.unlink(missing_ok=True)
+        options = {
+            "SMP": str(profile.topology.smp),
+            "APPEND": f"{profile.append} neuron.fault=stack-overflow:{hart}",
+        }
+        with Boot(path, options, monitor.arguments(socket)) as machine:
+            outcome = machine.wait(profile.timeout)
+            found = panic_report.judge_overflow(outcome.log, hart)
+            if outcome.end == "panic":
+                found += panic_report.judge_neighbours(outcome.log, socket, path.with_suffix(".guard"))
+        reasons += [f"hart {hart}: {reason}" for reason in found]
     return reasons
+
+
+def no_page_is_writable_and_executable(profile: Profile, log: Path) -> list[str]:
+    """Boot through the self-tests while QEMU is asked for all mappings of each hart."""
+    smp = profile.topology.smp
+    options = {"SMP": str(smp), "APPEND": profile.append}
+    return mappings.watch(log, options, smp, profile.timeout)
 
 
 def stays_short(profile: Profile, log: Path) -> list[str]:
@@ -321,6 +339,7 @@ PROFILES = [
         timeout=PANIC_SECONDS,
     ),
     Profile("stack-overflow", "a kernel stack overflow on each hart", overflows, timeout=PANIC_SECONDS),
+    Profile("write-or-execute", "no page is writable and executable", no_page_is_writable_and_executable, timeout=120),
     Profile("disk-error-once", "a read fails once", disks.errors_once),
     Profile("disk-error", "a sector cannot be read", disks.errors_for_ever),
     Profile("disk-geometry", "large blocks, odd ends, tiny disks", disks.geometries),

@@ -138,7 +138,10 @@ void attack_by_queues(void)
         return;
     }
     uint32_t count = queues_open(queues, memory);
-    for (uint64_t turn = 0; count > 0; turn++) {
+    if (count == 0) {
+        return;
+    }
+    for (uint64_t turn = 0;; turn++) {
         const struct nx_block_queue *queue = &queues[turn % count];
         attacker_count(nx_notification_signal(queue->doorbell, queue->doorbell_bits), NX_ERR_BUSY);
     }

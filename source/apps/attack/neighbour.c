@@ -195,14 +195,16 @@ int neighbour_main(int argc, char **argv)
     if (status == NX_OK) {
         status = nx_thread_spawn(NULL, check_timers, NULL, &threads[1]);
     }
-    while (status == NX_OK) {
+    if (status != NX_OK) {
+        return EXIT_FAILURE;
+    }
+    for (;;) {
         rest_if_told();
         count(PART_SERVER, server_answers(endpoint, &random));
         count(PART_FILE, file_is_same());
         count(PART_DISK, disk_is_same(disk_memory, disk));
         nx_sleep(PAUSE);
     }
-    return EXIT_FAILURE;
 }
 
 // ---- Its server ---------------------------------------------------------------------------------

@@ -17,6 +17,8 @@
 #define CHILD_SPARE       0xa00000ul // never mapped by child_create
 #define CHILD_EXIT_STATUS 7          // of every snippet that comes to its end
 
+#define CHILD_PRIVILEGED 12u // instructions that user code may not execute
+
 struct child {
     nx_handle process;
     nx_handle thread;
@@ -26,13 +28,14 @@ struct child {
 
 // The snippets. Each gets `argument` in a0.
 extern const uint8_t child_code_start[];
-extern const uint8_t child_store[];    // stores to the address, exits
-extern const uint8_t child_count[];    // counts in the word at the address, for ever
-extern const uint8_t child_load[];     // loads from the address, exits
-extern const uint8_t child_jump[];     // jumps to the address
-extern const uint8_t child_overflow[]; // pushes without end
-extern const uint8_t child_receive[];  // receives one message at the endpoint, exits without answer
-extern const uint8_t child_echo[];     // answers every message at the endpoint with its own words
+extern const uint8_t child_store[];      // stores to the address, exits
+extern const uint8_t child_count[];      // counts in the word at the address, for ever
+extern const uint8_t child_load[];       // loads from the address, exits
+extern const uint8_t child_jump[];       // jumps to the address
+extern const uint8_t child_overflow[];   // pushes without end
+extern const uint8_t child_privileged[]; // the n-th of CHILD_PRIVILEGED instructions, exits
+extern const uint8_t child_receive[]; // receives one message at the endpoint, exits without answer
+extern const uint8_t child_echo[];    // answers every message at the endpoint with its own words
 extern const uint8_t child_code_end[];
 
 // Creates a process with the code and a stack in it; no thread yet. On a failure nothing remains.

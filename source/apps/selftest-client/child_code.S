@@ -9,7 +9,7 @@
     .section .rodata.child_code, "a"
     .option norelax
     .balign 8
-    .globl child_code_start, child_count, child_store, child_load, child_jump, child_overflow
+    .globl child_code_start, child_count, child_store, child_load, child_jump, child_overflow, child_privileged
     .globl child_receive, child_echo, child_code_end
 child_code_start:
 
@@ -34,6 +34,32 @@ child_overflow:
     addi    sp, sp, -16
     sd      a0, 0(sp)
     j       child_overflow
+
+// The argument says which; eight bytes each.
+child_privileged:
+    .option push
+    .option norvc
+    la      t0, 1f
+    slli    a0, a0, 3
+    add     t0, t0, a0
+    jr      t0
+.macro PRIVILEGED instruction:vararg
+    \instruction
+    j       leave
+.endm
+1:  PRIVILEGED csrr a0, sstatus
+    PRIVILEGED csrw satp, zero
+    PRIVILEGED csrw sie, zero
+    PRIVILEGED csrw sip, zero           // interrupts of this hart
+    PRIVILEGED csrw stvec, zero
+    PRIVILEGED csrw 0x14d, zero         // stimecmp: this hart's timer
+    PRIVILEGED csrr a0, mhartid
+    PRIVILEGED csrw medeleg, zero
+    PRIVILEGED sret
+    PRIVILEGED mret
+    PRIVILEGED sfence.vma
+    PRIVILEGED wfi
+    .option pop
 
 child_receive:
     li      a1, -1              // no deadline

@@ -49,6 +49,17 @@ struct refusal {
     enum nx_status wanted;
 };
 
+// SBI specification: extension and function numbers.
+#define SBI_TIME            0x54494d45u
+#define SBI_IPI             0x735049u
+#define SBI_RFENCE          0x52464e43u
+#define SBI_HSM             0x48534du
+#define SBI_HSM_START       0u
+#define SBI_HSM_STOP        1u
+#define SBI_RESET           0x53525354u
+#define SBI_LEGACY_SEND_IPI 4u
+#define SBI_LEGACY_SHUTDOWN 8u
+
 #define INVALID    NX_ERR_INVALID_ARGUMENT
 #define BAD_HANDLE NX_ERR_BAD_HANDLE
 #define WRONG_TYPE NX_ERR_WRONG_TYPE
@@ -60,6 +71,16 @@ struct refusal {
 static const struct refusal refusals[] = {
     {NX_SYSCALL_COUNT, {0}, NX_ERR_BAD_SYSCALL},
     {0xff, {0}, NX_ERR_BAD_SYSCALL},
+    // What the firmware would take for requests: the kernel looks at a7's low byte alone. In a6 is
+    // the function of the SBI extension.
+    {SBI_TIME, {0}, NX_ERR_BAD_SYSCALL},     // set this hart's timer
+    {SBI_IPI, {0xf}, NX_ERR_BAD_SYSCALL},    // interrupt all harts
+    {SBI_RFENCE, {0xf}, NX_ERR_BAD_SYSCALL}, // fence all harts
+    {SBI_HSM, {1, 0, 0, 0, 0, 0, SBI_HSM_START}, NX_ERR_BAD_SYSCALL},
+    {SBI_HSM, {0, 0, 0, 0, 0, 0, SBI_HSM_STOP}, NX_ERR_BAD_SYSCALL},
+    {SBI_RESET, {0}, NX_ERR_BAD_SYSCALL},   // power off
+    {SBI_LEGACY_SHUTDOWN, {0}, BAD_HANDLE}, // is notification_signal
+    {SBI_LEGACY_SEND_IPI, {0}, BAD_HANDLE}, // is reply_receive
 
     {NX_SYS_CALL, {BAD}, BAD_HANDLE},
     {NX_SYS_CALL, {0}, BAD_HANDLE},
