@@ -122,6 +122,9 @@ void neighbour_counts(const struct neighbour *neighbour, uint64_t counts[NEIGHBO
 const char *neighbour_part_name(uint32_t part);
 // Calls that its server has had from strangers.
 uint64_t neighbour_strangers(const struct neighbour *neighbour);
+// Messages that its server has had from the kernel, or so they say: faults of programs that have
+// made it their supervisor.
+uint64_t neighbour_faults(const struct neighbour *neighbour);
 // A handle to call its server, which knows whoever uses it for a stranger.
 nx_handle neighbour_server(const struct neighbour *neighbour);
 // What it has found right so far, as of the last look.

@@ -52,10 +52,12 @@ struct neighbour {
     nx_handle endpoint; // all rights
     nx_handle stranger; // to call, badged so that the server knows
     struct nx_thread server;
-    // Messages with the neighbour's badge that it has not sent, or with what only the kernel sets.
+    // Messages with the neighbour's badge that it has not sent, with a badge that nobody was given,
+    // or that say they are a notification: none is bound.
     _Atomic uint64_t forged;
     _Atomic uint64_t strangers; // other messages, by strangers
     _Atomic uint64_t known;     // and by the neighbour
+    _Atomic uint64_t faults;    // of all: marked as faults
     uint64_t seen[PART_COUNT];
 };
 
@@ -212,7 +214,7 @@ int neighbour_main(int argc, char **argv)
 static bool is_forged(const struct nx_message *message)
 {
     bool known = message->badge == BADGE_NEIGHBOUR;
-    return (message->info & (NX_INFO_FAULT | NX_INFO_NOTIFICATION)) != 0 ||
+    return (message->info & NX_INFO_NOTIFICATION) != 0 ||
            (!known && message->badge != BADGE_STRANGER) ||
            (known && message->words[1] != (message->words[0] ^ SIGNATURE));
 }
@@ -225,6 +227,8 @@ static void serve(void *argument)
     enum nx_status status = nx_endpoint_receive(neighbour->endpoint, NX_DEADLINE_NEVER, &message);
     while (status == NX_OK || status == NX_ERR_CANCELLED) {
         if (status == NX_OK) {
+            atomic_fetch_add_explicit(&neighbour->faults, (message.info & NX_INFO_FAULT) != 0,
+                                      memory_order_relaxed);
             atomic_fetch_add_explicit(is_forged(&message)               ? &neighbour->forged
                                       : message.badge == BADGE_STRANGER ? &neighbour->strangers
                                                                         : &neighbour->known,
@@ -358,6 +362,11 @@ const char *neighbour_part_name(uint32_t part)
 uint64_t neighbour_strangers(const struct neighbour *neighbour)
 {
     return atomic_load_explicit(&neighbour->strangers, memory_order_relaxed);
+}
+
+uint64_t neighbour_faults(const struct neighbour *neighbour)
+{
+    return atomic_load_explicit(&neighbour->faults, memory_order_relaxed);
 }
 
 uint64_t neighbour_checks(const struct neighbour *neighbour)

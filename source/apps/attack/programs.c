@@ -185,11 +185,12 @@ static bool has_met_strangers(void *context)
     return neighbour_strangers(stage->neighbour) > stage->strangers + CALLS_ANSWERED;
 }
 
-// That none came in another name is the neighbour's own verdict.
+// That none came in another program's name is the neighbour's own verdict.
 static bool strangers_are_known(struct report *report, const struct stage *stage)
 {
     EXPECT(report, wait_until(has_met_strangers, (void *)stage, PATIENCE),
            "the server has met no stranger");
+    EXPECT(report, neighbour_faults(stage->neighbour) == 0, "a program has sent a fault");
     return true;
 }
 
