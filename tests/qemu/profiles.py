@@ -318,6 +318,7 @@ PROFILES = [
         append="all",
         timeout=120,
     ),
+    Profile(
         "uart-off",
         "a device tree that switches the UART off",
         uart_switched_off,
