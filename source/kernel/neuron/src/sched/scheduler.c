@@ -205,17 +205,13 @@ enum nx_status scheduler_steal(struct hart *thief, struct hart *victim, uint32_t
     return NX_OK;
 }
 
-// A popped thread that may not run here any more (its affinity changed) moves on. What was sent
-// here is looked at in any case: the interrupt that came with it may be over.
-static inline struct thread *next_thread(struct hart *hart)
+// A popped thread that may not run here any more (its affinity changed) moves on.
+static __attribute__((noinline)) struct thread *next_of_many(struct hart *hart,
+                                                             struct thread *arrived)
 {
-    struct thread *thread = take_arrival(hart);
-    if (thread != NULL && hart->handoff == NULL && !has_queued(hart) &&
-        scheduler_may_run(thread, hart->bit))
-        return thread;
-    if (thread != NULL)
-        run_queue_push(&hart->run_queue, thread, false);
-    thread = take_handoff(hart, CLASS_IDLE);
+    if (arrived != NULL)
+        run_queue_push(&hart->run_queue, arrived, false);
+    struct thread *thread = take_handoff(hart, CLASS_IDLE);
     if (thread != NULL)
         return thread;
     while ((thread = run_queue_pop(&hart->run_queue)) != NULL) {
@@ -224,6 +220,16 @@ static inline struct thread *next_thread(struct hart *hart)
         push_to(choose_hart(thread), thread);
     }
     return steal(hart);
+}
+
+// What was sent here is looked at in any case: the interrupt that came with it may be over.
+static inline struct thread *next_thread(struct hart *hart)
+{
+    struct thread *thread = take_arrival(hart);
+    if (hart->handoff != NULL || has_queued(hart) ||
+        (thread != NULL && !scheduler_may_run(thread, hart->bit)))
+        return next_of_many(hart, thread);
+    return thread != NULL ? thread : steal(hart);
 }
 
 void scheduler_recheck_others(void)
