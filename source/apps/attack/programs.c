@@ -207,7 +207,9 @@ static bool disk_has_sessions(struct report *report, const struct stage *stage)
 
 // Adding an attack is one row here, and its attacker's in attackers.c.
 static const struct program programs[] = {
-    {"fork-bomb", 768, 16, 64, memory_is_left},
+    // Its copies are as urgent as the neighbour: a check waits for whole slices, of 10 ms, of
+    // theirs.
+    {"fork-bomb", 768, 16, 128, memory_is_left},
     {"memory-hog", 1024, 64, 4, memory_is_left},
     {"handle-hog", 1024, 64, 4, memory_is_left},
     {"notification-flood", 512, 0, 8, interrupts_add_up},

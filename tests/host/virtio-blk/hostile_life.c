@@ -65,6 +65,22 @@ static void configuration_storm(const void *row, uint32_t version)
     bench_destroy(bench);
 }
 
+static void size_max_changes(const void *row, uint32_t version)
+{
+    (void)row;
+    struct bench *bench = bench_create(version);
+    bench->model.feature_bits |= 2;
+    bench->model.size_max = 4096;
+    assert_status(bench_attach(bench), NX_OK);
+    bench->model.size_max = 2048;
+    device_model_raise(&bench->model, 2);
+    assert_status(virtio_blk_interrupt(&bench->device), NX_ERR_DEVICE);
+    assert_fault(bench, VIRTIO_BLK_FAULT_CONFIG_CHANGED);
+    assert_status(bench_settle(bench, virtio_blk_reset(&bench->device, bench->now)), NX_OK);
+    serves_again(bench);
+    bench_destroy(bench);
+}
+
 static void interrupts_without_cause(const void *row, uint32_t version)
 {
     (void)row;
@@ -536,6 +552,7 @@ static const struct life_case {
     {"interrupt line stuck", "broken: `interrupt-storm` after 1,001", interrupt_storm},
     {"interrupt line stuck with reads in flight",
      "broken: `interrupt-storm`; reads come back once, by a reset", storm_with_reads_in_flight},
+    {"size_max changes in service", "broken: `config-changed`", size_max_changes},
     {"configuration interrupts without end", "broken: `interrupt-storm` after 1,001",
      configuration_storm},
     {"interrupts without completion between reads", "counted; every read is right",

@@ -193,6 +193,26 @@ static void test_nothing_is_abandoned_before_the_device_is_lost(void **state)
     bench_destroy(bench);
 }
 
+#define STATUS_NEEDS_RESET 0x40u // virtio 1.2, section 2.1
+
+static void test_a_broken_device_is_told_of_nothing(void **state)
+{
+    (void)state;
+    struct bench *bench = bench_ready(2);
+    struct read read;
+    read_prepare(&read, 0, 8, 0);
+    read_submit(bench, &read);
+    bench->model.status |= STATUS_NEEDS_RESET;
+    assert_status(virtio_blk_interrupt(&bench->device), NX_ERR_DEVICE);
+    uint64_t notifications = bench->model.notifications;
+    virtio_blk_kick(&bench->device);
+    assert_int_equal(bench->model.notifications, notifications);
+    assert_status(bench_settle(bench, virtio_blk_reset(&bench->device, bench->now)), NX_OK);
+    bench_collect(bench);
+    assert_int_equal(bench->returned, 1);
+    bench_destroy(bench);
+}
+
 int run_life_cycle(void)
 {
     const struct CMUnitTest tests[] = {
@@ -204,6 +224,7 @@ int run_life_cycle(void)
         cmocka_unit_test(test_a_lost_interrupt_in_the_middle_of_a_split_read_is_rescued),
         cmocka_unit_test(test_a_clock_near_its_end_does_not_cut_a_reset_short),
         cmocka_unit_test(test_nothing_is_abandoned_before_the_device_is_lost),
+        cmocka_unit_test(test_a_broken_device_is_told_of_nothing),
     };
     return cmocka_run_group_tests_name("virtio-blk life cycle", tests, NULL, NULL);
 }
