@@ -16,7 +16,7 @@
 
 #define BENCH_SMALL_BYTES      4096u
 #define BENCH_LARGE_BYTES      (128u << 10)
-#define BENCH_SEQUENTIAL_DEPTH 16u
+#define BENCH_SEQUENTIAL_DEPTH 8u
 #define BENCH_SEQUENTIAL_READS 2048u // of a round: 256 MiB, the region four times
 #define BENCH_RANDOM_DEPTH     32u
 #define BENCH_RANDOM_READS     16384u
