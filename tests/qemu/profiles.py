@@ -316,7 +316,7 @@ PROFILES = [
         "fork-bomb, hogs, floods, liars: contained, the neighbour served, all memory back",
         attacked,
         append="all",
-        timeout=120,
+        timeout=300,
     ),
     Profile(
         "uart-off",

@@ -18,7 +18,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 
-#define WINDOW         (150 * NX_MILLISECOND)
+#define WINDOW         (600 * NX_MILLISECOND)
 #define PATIENCE       (5 * NX_SECOND)
 #define SILENCE        (5 * NX_MILLISECOND)
 #define CALLS_ANSWERED 50u
@@ -51,7 +51,8 @@ struct service {
     uint64_t checks[NEIGHBOUR_PARTS];
 };
 
-// In WINDOW; the clock says how long it was in fact.
+// In WINDOW; the clock says how long it was in fact. A check may wait for several slices, of 10 ms,
+// of attackers as urgent as it: a short window would count too few to judge.
 static struct service service_measure(const struct neighbour *neighbour)
 {
     struct service from;
@@ -209,7 +210,7 @@ static bool disk_has_sessions(struct report *report, const struct stage *stage)
 static const struct program programs[] = {
     // Its copies are as urgent as the neighbour: a check waits for whole slices, of 10 ms, of
     // theirs.
-    {"fork-bomb", 768, 16, 128, memory_is_left},
+    {"fork-bomb", 768, 16, 64, memory_is_left},
     {"memory-hog", 1024, 64, 4, memory_is_left},
     {"handle-hog", 1024, 64, 4, memory_is_left},
     {"notification-flood", 512, 0, 8, interrupts_add_up},
