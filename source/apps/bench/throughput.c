@@ -79,7 +79,7 @@ static bool stream_read(const struct stream *stream)
         while (nx_block_queue_take(&queue, &result)) {
             struct place *place = result.cookie;
             BENCH_OK(result.status);
-            if (!bench_content_is(place->bytes, place->offset, stream->bytes)) {
+            if (!bench_read_is(place->bytes, place->offset, stream->bytes, done)) {
                 return bench_fail("%s: wrong content", stream->name);
             }
             done++;

@@ -13,6 +13,7 @@
 
 #define READ_TIMEOUT         (10 * NX_SECOND) // of one attempt
 #define READ_ATTEMPTS        3u
+#define DEADLINE_GRAIN       (1ull << 30)   // nanoseconds; a power of two
 #define RESET_STEP           NX_MILLISECOND // between two looks at a device being reset
 #define FRUITLESS_RESETS_MAX 12u
 
@@ -276,5 +277,7 @@ uint64_t reads_deadline(const struct virtioblkd *service)
     if (service->device.state == VIRTIO_BLK_RESETTING) {
         return nx_deadline_after(RESET_STEP);
     }
-    return virtio_blk_next_deadline(&service->device);
+    // A later moment does as well for a time-out, and one that stays the same from wait to wait
+    // leaves the hart's timer as it is armed.
+    return virtio_blk_next_deadline(&service->device) | (DEADLINE_GRAIN - 1);
 }

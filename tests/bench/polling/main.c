@@ -121,8 +121,8 @@ static bool round_read(void)
         while (good && (request = virtio_blk_completed(&device)) != NULL) {
             uint32_t which = (uint32_t)(request - requests);
             good = request->status == NX_OK &&
-                   bench_content_is(buffers[which], request->first_sector * VIRTIO_BLK_SECTOR_BYTES,
-                                    BENCH_LARGE_BYTES);
+                   bench_read_is(buffers[which], request->first_sector * VIRTIO_BLK_SECTOR_BYTES,
+                                 BENCH_LARGE_BYTES, done);
             done++;
             if (good && sent < BENCH_SEQUENTIAL_READS) {
                 good = read_submit(which, sent++);
