@@ -114,29 +114,11 @@ enum nx_status sbi_set_timer(uint64_t deadline)
     return call(SBI_EXT_TIME, SBI_TIME_SET_TIMER, (struct sbi_arguments){{deadline, 0, 0, 0, 0}});
 }
 
-// --- IPI (7) and calls to a set of harts, remote fences (8)
-// ---------------------------------------
+// --- IPI (7) and remote fences (8) ---------------------------------------------------------------
 
 enum nx_status sbi_send_ipi(struct hart_id hart)
 {
     return call(SBI_EXT_IPI, SBI_IPI_SEND, (struct sbi_arguments){{1, hart.value, 0, 0, 0}});
-}
-
-// What to call, with the arguments that follow the hart mask and its base.
-struct group_call {
-    uint64_t extension;
-    uint64_t function;
-    uint64_t address;
-    uint64_t length;
-    uint64_t asid;
-};
-
-static enum nx_status call_group(const struct group_call *what, uint64_t hart_mask,
-                                 uint64_t hart_mask_base)
-{
-    return call(what->extension, what->function,
-                (struct sbi_arguments){
-                    {hart_mask, hart_mask_base, what->address, what->length, what->asid}});
 }
 
 static uint64_t hart_id_of(unsigned index)
@@ -169,7 +151,8 @@ static uint64_t take_group(uint32_t *mask, uint64_t *base)
     return group;
 }
 
-static enum nx_status call_harts(const struct group_call *what, uint32_t mask)
+static enum nx_status fence_harts(uint64_t function, uint32_t mask, uint64_t address,
+                                  uint64_t length, uint32_t asid)
 {
     enum nx_status first_error = NX_OK;
     struct arch_hart *self = arch_hart_of(hart_self());
@@ -181,7 +164,8 @@ static enum nx_status call_harts(const struct group_call *what, uint32_t mask)
     while (mask != 0) {
         uint64_t base = 0;
         const uint64_t group = take_group(&mask, &base);
-        const enum nx_status status = call_group(what, group, base);
+        const enum nx_status status = call(
+            SBI_EXT_RFNC, function, (struct sbi_arguments){{group, base, address, length, asid}});
 
         if (first_error == NX_OK)
             first_error = status;
@@ -193,32 +177,21 @@ static enum nx_status call_harts(const struct group_call *what, uint32_t mask)
 
 enum nx_status sbi_remote_fence_i(uint32_t mask)
 {
-    return call_harts(&(struct group_call){.extension = SBI_EXT_RFNC, .function = SBI_RFNC_FENCE_I},
-                      mask);
+    return fence_harts(SBI_RFNC_FENCE_I, mask, 0, 0, 0);
 }
 
 enum nx_status sbi_remote_sfence_vma(uint32_t mask, uint64_t address, uint64_t length)
 {
-    return call_harts(&(struct group_call){.extension = SBI_EXT_RFNC,
-                                           .function = SBI_RFNC_SFENCE_VMA,
-                                           .address = address,
-                                           .length = length},
-                      mask);
+    return fence_harts(SBI_RFNC_SFENCE_VMA, mask, address, length, 0);
 }
 
 enum nx_status sbi_remote_sfence_vma_asid(uint32_t mask, uint64_t address, uint64_t length,
                                           uint32_t asid)
 {
-    return call_harts(&(struct group_call){.extension = SBI_EXT_RFNC,
-                                           .function = SBI_RFNC_SFENCE_VMA_ASID,
-                                           .address = address,
-                                           .length = length,
-                                           .asid = asid},
-                      mask);
+    return fence_harts(SBI_RFNC_SFENCE_VMA_ASID, mask, address, length, asid);
 }
 
-// --- Hart state management (9) and system reset (10)
-// ----------------------------------------------
+// --- Hart state management (9) and system reset (10) ---------------------------------------------
 
 enum nx_status sbi_hsm_hart_start(struct hart_id hart, paddr_t entry, uint64_t argument)
 {

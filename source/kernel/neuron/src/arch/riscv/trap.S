@@ -39,6 +39,25 @@
 	SAVE	gp, FRAME_GP
 .endm
 
+// All that the caller of a function would save but t0, which is in use already.
+.macro SAVE_OTHERS
+	SAVE	ra, FRAME_RA
+	SAVE	t1, FRAME_T1
+	SAVE	t2, FRAME_T2
+	SAVE	a0, FRAME_A0
+	SAVE	a1, FRAME_A1
+	SAVE	a2, FRAME_A2
+	SAVE	a3, FRAME_A3
+	SAVE	a4, FRAME_A4
+	SAVE	a5, FRAME_A5
+	SAVE	a6, FRAME_A6
+	SAVE	a7, FRAME_A7
+	SAVE	t3, FRAME_T3
+	SAVE	t4, FRAME_T4
+	SAVE	t5, FRAME_T5
+	SAVE	t6, FRAME_T6
+.endm
+
 .macro LOAD_CALLEE_SAVED
 	LOAD	s0, FRAME_S0
 	LOAD	s1, FRAME_S1
@@ -249,21 +268,7 @@ arch_resume_with_message:
 // Interrupt or fault in user mode. t0 = scause - 8; every other register is still the user's.
 user_trap:
 	SAVE_CALLEE_SAVED
-	SAVE	ra, FRAME_RA
-	SAVE	t1, FRAME_T1
-	SAVE	t2, FRAME_T2
-	SAVE	a0, FRAME_A0
-	SAVE	a1, FRAME_A1
-	SAVE	a2, FRAME_A2
-	SAVE	a3, FRAME_A3
-	SAVE	a4, FRAME_A4
-	SAVE	a5, FRAME_A5
-	SAVE	a6, FRAME_A6
-	SAVE	a7, FRAME_A7
-	SAVE	t3, FRAME_T3
-	SAVE	t4, FRAME_T4
-	SAVE	t5, FRAME_T5
-	SAVE	t6, FRAME_T6
+	SAVE_OTHERS
 	csrrw	t1, sscratch, zero
 	SAVE	t1, FRAME_TP
 	csrr	t1, sepc
@@ -331,22 +336,8 @@ kernel_trap:
 	beqz	tp, 1f			// so early that there is no hart yet
 	addi	tp, tp, HART_TRAP
 	SAVE_CALLEE_SAVED
-	SAVE	ra, FRAME_RA
+	SAVE_OTHERS
 	SAVE	t0, FRAME_T0
-	SAVE	t1, FRAME_T1
-	SAVE	t2, FRAME_T2
-	SAVE	a0, FRAME_A0
-	SAVE	a1, FRAME_A1
-	SAVE	a2, FRAME_A2
-	SAVE	a3, FRAME_A3
-	SAVE	a4, FRAME_A4
-	SAVE	a5, FRAME_A5
-	SAVE	a6, FRAME_A6
-	SAVE	a7, FRAME_A7
-	SAVE	t3, FRAME_T3
-	SAVE	t4, FRAME_T4
-	SAVE	t5, FRAME_T5
-	SAVE	t6, FRAME_T6
 	csrr	t0, sepc
 	SAVE	t0, FRAME_PC
 	csrr	t0, scause
