@@ -65,9 +65,9 @@ static inline void reclaim_rest_end(struct hart *hart)
 // that is not counted only delays, and whoever waits for one interrupts this hart.
 static inline void reclaim_pass(struct hart *hart)
 {
-    uint64_t passes = atomic_load_explicit(&hart->quiescent_passes, memory_order_relaxed);
-    // Release: the hart's uses of what it found come before. Pairs with lagging_harts.
-    arch_store_release(&hart->quiescent_passes, passes + 1);
+    // Full order: the hart's uses of what it found come before, its next look-ups after. Pairs with
+    // lagging_harts.
+    (void)arch_fetch_add_ordered(&hart->quiescent_passes, 1);
 }
 
 uint64_t reclaim_retired_count(void);
