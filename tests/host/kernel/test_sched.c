@@ -359,6 +359,53 @@ static void test_a_thread_sent_by_the_slot_of_a_hart_that_leaves_moves_on(void *
     set_absent();
 }
 
+static void test_threads_that_become_ready_at_once_go_to_idle_harts_of_their_own(void **state)
+{
+    (void)state;
+    atomic_store(&harts[0].running_class, NX_CLASS_DRIVER);
+    for (uint32_t i = 1; i < 4; i++) {
+        set_hart(i, NX_HART_ONLINE, -1);
+        atomic_fetch_or(&scheduler_idle_harts, harts[i].bit);
+    }
+    for (uint32_t i = 1; i < 4; i++) {
+        struct thread *thread = decoy(i, NX_CLASS_NORMAL, 0xe);
+        atomic_store(&thread->home, &harts[0]);
+        scheduler_make_ready(thread);
+    }
+    for (uint32_t i = 1; i < 4; i++) {
+        assert_non_null(run_queue_pop(&harts[i].run_queue));
+        assert_null(run_queue_pop(&harts[i].run_queue));
+        atomic_store(&harts[i].ipi_pending, 0);
+        atomic_fetch_and(&scheduler_idle_harts, ~harts[i].bit);
+        set_hart(i, NX_HART_ABSENT, -1);
+    }
+    atomic_store(&harts[0].running_class, -1);
+}
+
+static void test_a_tick_takes_a_thread_from_a_queue_that_is_longer_by_two(void **state)
+{
+    (void)state;
+    set_hart(1, NX_HART_ONLINE, NX_CLASS_DRIVER);
+    atomic_store(&harts[0].running_class, NX_CLASS_DRIVER);
+    for (uint32_t i = 0; i < 3; i++)
+        run_queue_push(&harts[1].run_queue, decoy(i, NX_CLASS_NORMAL, 0xf), false);
+    // Each tick looks at one hart.
+    for (uint32_t i = 0; i < NX_HARTS_MAX; i++) {
+        harts[0].tick_deadline = 0;
+        scheduler_timer_interrupt();
+    }
+    assert_int_equal(harts[1].run_queue.length, 2);
+    assert_int_equal(run_queue_pop(&harts[0].run_queue)->id, 0);
+    assert_null(run_queue_pop(&harts[0].run_queue));
+    while (run_queue_pop(&harts[1].run_queue) != NULL)
+        continue;
+    set_hart(1, NX_HART_ABSENT, -1);
+    atomic_store(&harts[0].running_class, -1);
+    harts[0].reschedule = false;
+    harts[0].slice_over = false;
+    harts[0].tick_deadline = ARCH_TIMER_NEVER;
+}
+
 static void come_back(void *argument)
 {
     (void)argument;
@@ -417,6 +464,43 @@ static void test_the_most_urgent_class_runs_first(void **state)
     kernel_run(1, start_classes, NULL);
 }
 
+#define PAUSES_MAX 200000u
+
+static void fill(void *argument)
+{
+    (void)argument;
+    for (;;)
+        user_pause();
+}
+
+// The killer never waits, and so is all that this hart runs but for what is more urgent.
+static void kill_what_is_queued_below(void *argument)
+{
+    (void)argument;
+    nx_handle process = user_process(20);
+    nx_handle thread;
+    CHECK_EQUAL(user_thread_new(process, fill, NULL, &thread), NX_OK);
+    CHECK_EQUAL(
+        USER_SYSCALL(NX_SYS_THREAD_CONTROL, thread, NX_THREAD_SET_CLASS, NX_CLASS_BACKGROUND)
+            .status,
+        NX_OK);
+    CHECK_EQUAL(USER_SYSCALL(NX_SYS_THREAD_START, thread).status, NX_OK);
+    CHECK_EQUAL(user_close(thread), NX_OK);
+    CHECK_EQUAL(user_kill(process), NX_OK);
+    uint32_t pauses = 0;
+    while (USER_SYSCALL(NX_SYS_PROCESS_INFO, process).value[0] != NX_PROCESS_DEAD) {
+        CHECK(pauses++ < PAUSES_MAX);
+        user_pause();
+    }
+    CHECK_EQUAL(user_close(process), NX_OK);
+}
+
+static void test_a_killed_process_ends_although_others_never_leave_its_class_a_turn(void **state)
+{
+    (void)state;
+    kernel_run(1, kill_what_is_queued_below, NULL);
+}
+
 static void run_selftests(void)
 {
     selftest_after_smp((uint32_t)__builtin_popcount(hart_online_mask()));
@@ -472,8 +556,11 @@ int main(void)
         cmocka_unit_test(test_a_thread_sent_to_a_hart_that_leaves_moves_on),
         cmocka_unit_test(test_an_idle_home_gets_one_thread_by_its_slot_and_is_interrupted),
         cmocka_unit_test(test_a_thread_sent_by_the_slot_of_a_hart_that_leaves_moves_on),
+        cmocka_unit_test(test_threads_that_become_ready_at_once_go_to_idle_harts_of_their_own),
+        cmocka_unit_test(test_a_tick_takes_a_thread_from_a_queue_that_is_longer_by_two),
         cmocka_unit_test(test_a_hart_comes_back_to_an_empty_mailbox),
         cmocka_unit_test(test_the_most_urgent_class_runs_first),
+        cmocka_unit_test(test_a_killed_process_ends_although_others_never_leave_its_class_a_turn),
         cmocka_unit_test(test_the_kernels_own_tests_pass_here_too),
     };
     return cmocka_run_group_tests_name("sched", tests, power_on, NULL);

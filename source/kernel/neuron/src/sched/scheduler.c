@@ -38,9 +38,26 @@ static bool is_online(const struct hart *hart)
     return atomic_load_explicit(&hart->state, memory_order_relaxed) == NX_HART_ONLINE;
 }
 
+static uint32_t queued_count(const struct hart *hart)
+{
+    return atomic_load_explicit(&hart->run_queue.length, memory_order_relaxed);
+}
+
+static bool has_queued(const struct hart *hart)
+{
+    return queued_count(hart) != 0;
+}
+
+// Idles, and nothing waits there that will keep it from doing so.
+static bool is_free(const struct hart *hart)
+{
+    return running_class(hart) == CLASS_IDLE && !has_queued(hart) &&
+           atomic_load_explicit(&hart->arrival, memory_order_relaxed) == NULL;
+}
+
 _Atomic uint32_t scheduler_idle_harts;
 
-// The hart whose queue a ready thread joins: the last one it ran on if idle, else an idle one, else
+// The hart whose queue a ready thread joins: the last one it ran on if free, else a free one, else
 // the last one again, else any that is allowed and online.
 static struct hart *choose_hart(const struct thread *thread)
 {
@@ -54,14 +71,14 @@ static struct hart *choose_hart(const struct thread *thread)
     bool home_allowed = (online & hart_bit(home)) != 0 && scheduler_may_run(thread, hart_bit(home));
     if (home_allowed) {
         fallback = home;
-        if (running_class(home) == CLASS_IDLE)
+        if (is_free(home))
             return home;
     }
     for (uint32_t i = 0; i < hart_count(); i++) {
         struct hart *hart = &harts[i];
         if ((online & hart_bit(hart)) == 0 || !scheduler_may_run(thread, hart_bit(hart)))
             continue;
-        if (running_class(hart) == CLASS_IDLE)
+        if (is_free(hart))
             return hart;
         if (!home_allowed)
             fallback = hart;
@@ -164,11 +181,6 @@ void scheduler_switch_to(struct thread *next)
 {
     thread_set_state(next, THREAD_RUNNING);
     scheduler_dispatch(hart_self(), NULL, next);
-}
-
-static bool has_queued(const struct hart *hart)
-{
-    return atomic_load_explicit(&hart->run_queue.length, memory_order_relaxed) != 0;
 }
 
 static inline struct thread *steal(struct hart *hart)
@@ -417,10 +429,36 @@ void scheduler_preempt(void)
     hart->reschedule = false;
 }
 
+// Queues one thread of each class below the running one anew: it may have been raised meanwhile, by
+// thread_kill or by its process, and would wait for ever.
+static void requeue_lower(struct hart *hart)
+{
+    for (int32_t class = running_class(hart); class -- > 0;) {
+        struct thread_queue taken = {0};
+        if (run_queue_steal(&hart->run_queue, UINT32_MAX, 1, (enum nx_class) class, &taken) ==
+            NX_OK)
+            run_queue_push(&hart->run_queue, thread_queue_pop_front(&taken), false);
+    }
+}
+
+// Where no hart idles, nobody steals: a thread moves from the longer queue to the shorter one.
+static void even_out(struct hart *hart, struct hart *other)
+{
+    // That none of them may move is no error.
+    if (queued_count(other) > queued_count(hart) + 1 &&
+        scheduler_steal(hart, other, 1, NX_CLASS_COUNT - 1) != NX_OK)
+        return;
+}
+
 static void count_tick(struct hart *hart, uint64_t now)
 {
-    if (has_queued(hart))
-        wake_thief(hart, UINT32_MAX);
+    uint32_t turn = counter_read(&hart->ticks) % NX_HARTS_MAX;
+    if (has_queued(hart)) {
+        // Another idle hart each time: the first of them may not be allowed to take what is queued.
+        wake_thief(hart, UINT32_MAX << turn);
+        requeue_lower(hart);
+    }
+    even_out(hart, &harts[turn]);
     uint64_t period = timer_ticks_from_nanoseconds(TIMER_TICK_NANOSECONDS);
     counter_add(&hart->ticks, 1);
     fault_injection_on_tick(hart->index);
