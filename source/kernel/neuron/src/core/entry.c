@@ -23,6 +23,10 @@ struct thread *kernel_leave(struct hart *hart)
     while (thread_is_killed(hart->current)) {
         thread_end_current();
         scheduler_run_next();
+        // The threads of a whole process may end here, one after the other.
+        interrupts_handle_pending();
+        if (hart->reschedule)
+            scheduler_preempt();
     }
     reclaim_pass(hart);
     lock_check_none_held();
