@@ -148,6 +148,7 @@ static void test_a_process_takes_its_children_and_theirs_along(void **state)
 // -----------------------------------------------------------
 
 #define DRIVER_STATUS 5u
+#define HELD_PAGES    100u // more than its supervisor uses itself
 
 struct driver {
     nx_handle machine; // its own, as are the other two
@@ -240,6 +241,49 @@ static void test_a_driver_keeps_its_memory_until_it_is_let_go(void **state)
     fake_perturb_level(LEVEL);
     kernel_run(1, hold_and_let_go, NULL);
     kernel_run(4, hold_and_let_go, NULL);
+}
+
+static void save_the_caller(void *argument)
+{
+    struct driver *driver = argument;
+    ask_where(driver->machine, user_memory(NX_PAGE_SIZE));
+    CHECK_EQUAL(user_receive(driver->asked, NX_DEADLINE_NEVER).status, NX_OK);
+    CHECK_EQUAL(USER_SYSCALL(NX_SYS_REPLY_SAVE).status, NX_OK);
+    (void)USER_SYSCALL(NX_SYS_PROCESS_EXIT, DRIVER_STATUS);
+    fake_fail(__FILE__, __LINE__, "process_exit returned");
+}
+
+// A caller whose right to an answer the driver had saved does not wait for the device. What is held
+// stays held without a handle to it; kernel_run sees that it goes with its creator.
+static void call_what_will_be_held(void *argument)
+{
+    (void)argument;
+    struct driver driver = {0};
+    nx_handle process = user_process(HELD_PAGES);
+    nx_handle endpoint = user_endpoint();
+    nx_handle ended = user_notification();
+    driver.machine = user_grant(process, first_machine, NX_RIGHT_DMA);
+    driver.asked = user_grant(process, endpoint, NX_RIGHT_RECEIVE);
+    CHECK_EQUAL(USER_SYSCALL(NX_SYS_PROCESS_BIND, process, ended, 1, 0).status, NX_OK);
+    CHECK_EQUAL(user_close(user_thread(process, save_the_caller, &driver)), NX_OK);
+    CHECK_EQUAL(user_call(endpoint, 0).status, NX_ERR_PEER_CLOSED);
+    CHECK_EQUAL(user_wait(ended, NX_DEADLINE_NEVER), 1);
+    CHECK_EQUAL(process_state(process), NX_PROCESS_HELD);
+    CHECK_EQUAL(user_close(process), NX_OK);
+    user_sleep(100000000);
+    CHECK(USER_SYSCALL(NX_SYS_PROCESS_INFO, 0).value[2] >= HELD_PAGES); // its budget
+    CHECK_EQUAL(user_close(endpoint), NX_OK);
+    CHECK_EQUAL(user_close(ended), NX_OK);
+}
+
+static void test_callers_of_a_driver_that_is_held_are_told(void **state)
+{
+    (void)state;
+    fake_perturb_level(LEVEL);
+    for (uint32_t round = 0; round < 10; round++) {
+        kernel_run(1, call_what_will_be_held, NULL);
+        kernel_run(4, call_what_will_be_held, NULL);
+    }
 }
 
 static void end_at_once(void *argument)
@@ -485,6 +529,7 @@ int main(void)
         cmocka_unit_test(test_the_last_handle_of_a_process_can_go_while_a_thread_is_made_in_it),
         cmocka_unit_test(test_a_process_takes_its_children_and_theirs_along),
         cmocka_unit_test(test_a_driver_keeps_its_memory_until_it_is_let_go),
+        cmocka_unit_test(test_callers_of_a_driver_that_is_held_are_told),
         cmocka_unit_test(test_nobody_is_held_who_has_not_asked_or_whom_nobody_would_let_go),
         cmocka_unit_test(test_a_supervisor_that_ends_lets_go_of_the_drivers_that_it_holds),
         cmocka_unit_test(test_a_mapping_may_be_removed_before_its_address_is_returned),

@@ -210,54 +210,54 @@ enum nx_status handle_close(struct process *process, uint64_t handle)
     return NX_OK;
 }
 
-static bool is_used(const struct handle_slot *slot)
+static enum nx_object_type type_in(const struct handle_slot *slot)
 {
-    return tag_type(atomic_load_explicit(&slot->tag, memory_order_relaxed)) != NX_OBJECT_NONE;
+    return tag_type(atomic_load_explicit(&slot->tag, memory_order_relaxed));
 }
 
-// Takes the next used slot of the last chunk of a closed table, in which none becomes used again:
-// slots before close_cursor are free, and the search needs no lock.
-static bool take_any(struct handle_table *table, struct handle_value *value)
+// Closes the next used slot, if one of the next chunk's worth of slots is used and not of type
+// `keep`. In a closed table none becomes used again: slots before close_cursor are done, and the
+// search needs no lock.
+static void close_next(struct handle_table *table, enum nx_object_type keep)
 {
-    uint32_t base = (table->chunk_count - 1) * HANDLE_CHUNK_SLOTS;
-    const struct handle_slot *chunk = slot_at(table, base);
-    while (table->close_cursor < HANDLE_CHUNK_SLOTS) {
+    for (uint32_t i = 0; i < HANDLE_CHUNK_SLOTS && table->close_cursor < table->never_used; i++) {
         uint32_t index = table->close_cursor++;
-        if (!is_used(&chunk[index]))
+        struct handle_slot *slot = slot_at(table, index);
+        if (type_in(slot) == NX_OBJECT_NONE || type_in(slot) == keep)
             continue;
-        struct handle_slot *slot = slot_at(table, base + index);
+        struct handle_value value;
         lock_acquire_fast(&table->lock);
-        bool taken = is_used(slot);
+        bool taken = type_in(slot) != NX_OBJECT_NONE;
         if (taken)
-            slot_clear(table, slot, base + index, value);
+            slot_clear(table, slot, index, &value);
         lock_release_fast(&table->lock);
-        if (taken)
-            return true;
+        if (taken) {
+            value_dispose(&value);
+            return;
+        }
     }
-    return false;
 }
 
-bool handle_table_close_some(struct process *process, uint32_t limit)
+bool handle_table_close_step(struct process *process, enum nx_object_type keep)
 {
     struct handle_table *table = &process->handles;
     lock_acquire_fast(&table->lock);
     table->closed = true;
     lock_release_fast(&table->lock);
-    while (limit-- > 0 && table->chunk_count > 0) {
-        struct handle_value value;
-        if (take_any(table, &value)) {
-            value_dispose(&value);
-            continue;
-        }
-        // The chunk is empty and stays so. No other hart reads it: lookups are made by the
-        // process's own threads, which are gone, and by message transfers to and from them.
-        uint32_t chunk = table->chunk_count - 1;
-        struct handle_slot *slots =
-            atomic_exchange_explicit(&table->chunks[chunk], NULL, memory_order_relaxed);
-        table->chunk_count--;
-        table->close_cursor = 0;
-        frame_free(arch_direct_unmap(slots));
-        process_uncharge(process, NX_PAGE_SIZE);
+    if (table->close_cursor < table->never_used) {
+        close_next(table, keep);
+        return false;
     }
-    return table->chunk_count == 0;
+    if (keep != NX_OBJECT_NONE) {
+        table->close_cursor = 0;
+        return true;
+    }
+    if (table->chunk_count == 0)
+        return true;
+    // Empty, and stays so. No other hart reads it: lookups are made by the process's own threads,
+    // which are gone, and by message transfers to and from them.
+    frame_free(arch_direct_unmap(atomic_exchange_explicit(&table->chunks[--table->chunk_count],
+                                                          NULL, memory_order_relaxed)));
+    process_uncharge(process, NX_PAGE_SIZE);
+    return false;
 }

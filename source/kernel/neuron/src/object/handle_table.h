@@ -44,7 +44,7 @@ struct handle_table {
     uint32_t never_used; // index of the first slot that never was
     uint32_t used;
     bool closed;           // the process is dying: nothing may be installed any more
-    uint32_t close_cursor; // once closed, whoever cleans up only: slots of the last chunk looked at
+    uint32_t close_cursor; // once closed, whoever cleans up only: slots looked at
 };
 
 // What a handle names, copied out.
@@ -116,7 +116,9 @@ NX_MUST_CHECK enum nx_status handle_install(struct process *process,
 // Empties the slot and drops its reference. Errors: NX_ERR_BAD_HANDLE.
 NX_MUST_CHECK enum nx_status handle_close(struct process *process, uint64_t handle);
 
-// For a dying process: closes up to `limit` slots, then frees the chunks; true when all is gone.
-bool handle_table_close_some(struct process *process, uint32_t limit);
+// For a dying process: one step of closing its handles but those of type `keep`, and, if that is
+// NX_OBJECT_NONE, of freeing the chunks; true when all is done. A step closes one handle at most:
+// the last one to an endpoint's receiver fails many callers.
+bool handle_table_close_step(struct process *process, enum nx_object_type keep);
 
 #endif

@@ -10,7 +10,6 @@
 #include <string.h>
 
 // Handles and mappings that one cleanup step may close.
-#define CLEANUP_STEP 16u
 
 // Threads killed in one go.
 #define KILL_STEP 8u
@@ -208,6 +207,7 @@ void process_kill(struct process *process, int64_t exit_status)
     if (!object_try_acquire(&process->object))
         return;
     lock_acquire(&process->lock);
+    bool held = state_of(process) == NX_PROCESS_HELD;
     bool first = begin_dying_locked(process, exit_status);
     bool empty = process->thread_count == 0;
     lock_release(&process->lock);
@@ -220,6 +220,8 @@ void process_kill(struct process *process, int64_t exit_status)
         queue_cleanup(process);
     else if (first)
         kill_some(process);
+    if (first && held)
+        object_release(&process->object); // of the cleanup that came as far as hold()
     object_release(&process->object);
 }
 
@@ -308,7 +310,8 @@ enum nx_status process_bind(struct process *process, struct notification *notifi
     return NX_OK;
 }
 
-// A process that may have told a device where its memory lies keeps it, once.
+// A process that may have told a device where its memory lies keeps it, once. The reference of
+// queue_cleanup stays, so that nothing but a kill lets it go.
 static bool hold(struct process *process)
 {
     lock_acquire(&process->lock);
@@ -344,17 +347,19 @@ enum destroy_result process_destroy_step(struct object *object)
     if (kill_child(process))
         return DESTROY_MORE;
     bool dying = state_of(process) == NX_PROCESS_DYING;
-    if (dying && hold(process))
-        goto keep;
+    bool may_hold = dying && atomic_load_explicit(&process->holds, memory_order_relaxed) != 0;
     // Also without a reference left: a process that never had a thread has handles and mappings.
-    if (!handle_table_close_some(process, CLEANUP_STEP))
+    if (!handle_table_close_step(process, may_hold ? NX_OBJECT_MEMORY : NX_OBJECT_NONE))
         return DESTROY_MORE;
+    if (may_hold)
+        return hold(process) ? DESTROY_KEEP : DESTROY_MORE;
     if (!address_space_clear_some(&process->space))
         return DESTROY_MORE;
     if (dying) {
         return_unused_budget(process);
         announce_death(process);
-        goto keep;
+        object_release(object); // the reference of queue_cleanup
+        return DESTROY_KEEP;
     }
     if (!address_space_destroy_some(&process->space))
         return DESTROY_MORE;
@@ -364,8 +369,4 @@ enum destroy_result process_destroy_step(struct object *object)
     if (object->charged_to != NULL)
         process_uncharge(object->charged_to, counter_read(&process->budget));
     return DESTROY_UNLINKED; // from the registry
-
-keep:
-    object_release(object); // the reference of queue_cleanup
-    return DESTROY_KEEP;
 }

@@ -7,9 +7,10 @@
 // -> the object goes when its last handle and the last thing charged to it are gone.
 //
 // A process that has learned where memory lies may have told a device, which may write there until
-// it is reset. So it is HELD when its children are killed: nothing is closed, the exit notification
-// is signalled, and whoever resets the device lets it go by a kill with NX_EXIT_LET_GO. Without an
-// exit notification or a living creator nobody would: then it is not held, or no longer.
+// it is reset. So it is HELD when all handles are closed but those to memory: that and the mappings
+// stay, the exit notification is signalled, and whoever resets the device lets it go by a kill with
+// NX_EXIT_LET_GO. Without an exit notification or a living creator nobody would: then it is not
+// held, or no longer.
 //
 // Every kernel object and every frame is charged to a process's budget, in bytes. A child's budget
 // is itself charged to its creator and comes back when the child's object is destroyed.
