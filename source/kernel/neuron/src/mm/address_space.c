@@ -223,7 +223,7 @@ enum nx_status address_space_map(struct address_space *space, struct memory *mem
         .length = length,
         .offset = offset,
         .memory = memory,
-        .prot = prot & PROT_ACCESS,
+        .prot = ((prot & NX_PROT_WRITE) != 0 ? prot | NX_PROT_READ : prot) & PROT_ACCESS, // Sv39
         .window = 1,
     };
     lock_acquire(&space->lock);
