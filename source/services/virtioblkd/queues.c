@@ -83,7 +83,9 @@ void queues_take(struct virtioblkd *service)
         struct session *session = service->sessions[__builtin_ctz(ready)];
         ready &= ready - 1;
         if (session != NULL && !atomic_load_explicit(&session->gone, memory_order_relaxed)) {
+            uint32_t before = session->ring.submit_index;
             session_take(session);
+            service->counters.queued += session->ring.submit_index - before; // modulo 2^32
         }
     }
 }

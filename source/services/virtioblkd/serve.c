@@ -123,7 +123,7 @@ static enum nx_status info_build(const struct virtioblkd *service, struct capnp_
     virtio_blk_info_set_interrupts(&out, counters->interrupts);
     virtio_blk_info_set_kicks(&out, counters->kicks);
     virtio_blk_info_set_sessions(&out, service->session_count);
-    virtio_blk_info_set_queued(&out, sessions_queued(service));
+    virtio_blk_info_set_queued(&out, service->counters.queued);
     virtio_blk_info_set_doorbells(&out, service->counters.doorbells);
     virtio_blk_info_set_notices(&out, service->counters.notices);
     // bytesCopied stays 0: no code here touches payload, so there is nothing to count.

@@ -246,7 +246,6 @@ static void session_end(struct session *session)
 
     // It has signalled, so it is on its way out.
     (void)!nx_thread_join(&session->watcher);
-    service->counters.queued += session->ring.submit_index;
     service->sessions[session->number] = NULL;
     service->session_count--;
     service->sessions_ready &= ~(1u << session->number);
@@ -280,18 +279,4 @@ void sessions_reap(struct virtioblkd *service)
             service->sessions_ending = true; // look again
         }
     }
-}
-
-// The free-running index counts a session's entries, modulo 2^32.
-uint64_t sessions_queued(const struct virtioblkd *service)
-{
-    uint64_t count = service->counters.queued;
-    uint32_t left = service->session_count;
-    for (uint32_t i = 0; left > 0; i++) {
-        if (service->sessions[i] != NULL) {
-            count += service->sessions[i]->ring.submit_index;
-            left--;
-        }
-    }
-    return count;
 }

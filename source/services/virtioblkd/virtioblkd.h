@@ -98,7 +98,7 @@ struct session {
 enum answer_kind { ANSWER_NONE, ANSWER_INFO, ANSWER_READ };
 
 struct virtioblkd_counters {
-    uint64_t queued;    // entries taken from rings of sessions that have ended
+    uint64_t queued;    // entries taken from rings
     uint64_t doorbells; // of clients
     uint64_t notices;   // to clients
 };
@@ -230,8 +230,6 @@ NX_MUST_CHECK enum nx_status session_detach(struct session *session, uint32_t sl
 
 // Ends the sessions whose clients are gone and whose reads are.
 void sessions_reap(struct virtioblkd *service);
-// Entries taken from all rings.
-uint64_t sessions_queued(const struct virtioblkd *service);
 
 // ---- probe.c: the first read --------------------------------------------------------------------
 

@@ -57,16 +57,11 @@ static bool is_free(const struct hart *hart)
 
 _Atomic uint32_t scheduler_idle_harts;
 
-// The hart whose queue a ready thread joins: the last one it ran on if free, else a free one, else
-// the last one again, else any that is allowed and online.
-static struct hart *choose_hart(const struct thread *thread)
+// A free hart, the thread's home first, else its home, else any that is allowed and online.
+static __attribute__((noinline)) struct hart *choose_free_hart(const struct thread *thread,
+                                                               struct hart *home)
 {
     struct hart *fallback = hart_self();
-    struct hart *home = atomic_load_explicit(&thread->home, memory_order_relaxed);
-    uint32_t affinity = thread_affinity(thread);
-    uint32_t idle = atomic_load_explicit(&scheduler_idle_harts, memory_order_relaxed) & ~home->bit;
-    if ((affinity & home->bit) != 0 && (affinity & idle) == 0 && is_online(home))
-        return home;
     uint32_t online = hart_online_mask();
     bool home_allowed = (online & hart_bit(home)) != 0 && scheduler_may_run(thread, hart_bit(home));
     if (home_allowed) {
@@ -84,6 +79,18 @@ static struct hart *choose_hart(const struct thread *thread)
             fallback = hart;
     }
     return fallback;
+}
+
+// The hart whose queue a ready thread joins: the last one it ran on, if that may be and no other
+// one idles.
+static inline struct hart *choose_hart(const struct thread *thread)
+{
+    struct hart *home = atomic_load_explicit(&thread->home, memory_order_relaxed);
+    uint32_t affinity = thread_affinity(thread);
+    uint32_t idle = atomic_load_explicit(&scheduler_idle_harts, memory_order_relaxed) & ~home->bit;
+    if ((affinity & home->bit) != 0 && (affinity & idle) == 0 && is_online(home))
+        return home;
+    return choose_free_hart(thread, home);
 }
 
 // Tells `hart` that its queue has a thread of `class`, if it should look before its next tick.
