@@ -91,7 +91,13 @@ class Peer:
         return Peer(label, notes, image, archive, throughput.file_disk())
 
     def boot(
-        self, about: str, subjects: list[str], settle: int, options: dict[str, str], more: str = ""
+        self,
+        about: str,
+        subjects: list[str],
+        settle: int,
+        options: dict[str, str],
+        more: str = "",
+        timeout: float = TIMEOUT_SECONDS,
     ) -> str:
         machine_options = {
             "KERNEL": str(self.kernel),
@@ -102,7 +108,7 @@ class Peer:
         }
         log = machine.RESULTS / f"{about.replace(' ', '-')}.log"
         with Boot(log, machine_options | options) as boot:
-            text = machine.follow(boot, about, len(subjects), TIMEOUT_SECONDS).replace("\r", "")
+            text = machine.follow(boot, about, len(subjects), timeout).replace("\r", "")
             if boot.process.returncode != 0:
                 raise BenchError(f"{about}: QEMU ended: {boot.complaint()}; console log: {boot.log}")
         for note in NOTE.findall(text):
