@@ -174,6 +174,9 @@ static enum test_outcome races(struct test_report *report, unsigned divisor)
     if (outcome == TEST_PASS) {
         outcome = race_thread_kill(report, divisor);
     }
+    if (outcome == TEST_PASS) {
+        outcome = race_crowd(report, divisor);
+    }
     return outcome;
 }
 

@@ -12,4 +12,7 @@ enum test_outcome race_unmap(struct test_report *report, unsigned divisor);
 // A thread is killed anywhere in an exchange of messages.
 enum test_outcome race_thread_kill(struct test_report *report, unsigned divisor);
 
+// A process of many threads is killed while they wait.
+enum test_outcome race_crowd(struct test_report *report, unsigned divisor);
+
 #endif

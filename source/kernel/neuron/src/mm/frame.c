@@ -45,7 +45,7 @@ static uint64_t free_frames;
 // Frames that frame_prepare wants a hart to have: the tables that one entry may need.
 #define FRAMES_AT_HAND 2u
 // Frames that go back under one hold of the locks: each may merge through all orders.
-#define CACHE_DRAIN 4u
+#define CACHE_DRAIN 2u
 
 // Single free frames of a hart, last in, first out. They count as free.
 struct frame_cache {
