@@ -233,7 +233,8 @@ def sources(folder: Path) -> list[Path]:
 
 def compile_all(files: list[Path], root: Path, out: Path) -> list[Path]:
     """Objects of `files` in `out`, with the library's headers from `root`."""
-    includes = [f"-I{root}", f"-I{ROOT}/source/abi", f"-I{ROOT}/source/libs", f"-I{TESTS.parent}", f"-I{TESTS}"]
+    folders = [TESTS / "fake", root, ROOT / "source/abi", ROOT / "source/libs", TESTS.parent, TESTS]
+    includes = [f"-I{folder}" for folder in folders]
     objects = []
     for file in files:
         target = out / f"{file.stem}.o"
