@@ -18,6 +18,7 @@ import attack
 import bench
 import commands
 import console
+import crash_loop
 import disks
 import images
 import kills
@@ -28,7 +29,7 @@ import mutants
 import panic_report
 import record
 from gate import Topology, expectation, judge, unreached
-from mutants import KERNEL, Flipped, Mutation, Returns, Tree, Without, Yields
+from mutants import KERNEL, Faults, Flipped, Mutation, Returns, Tree, Without, Yields
 from qemu_boot import BUILD, ROOT, Boot, Outcome
 
 TEST_APPEND = "nexus.selftest=1 nexus.poweroff=1"
@@ -50,6 +51,8 @@ WITHOUT_SLOW_TESTS = tuple(
     Returns("selftest-client", f"test_{name}") for name in ("fpu", "hart_stop", "quiet_harts", "races")
 )
 PANIC_REPORT = (r"^forbidden: neuron: panic (  |end)", r"^panic: the machine halted")
+# After it was ready, and at every call of one kind.
+CRASHING = Faults("packagefsd", "serve_read_link")
 FUZZ_CALLS = 100000
 FUZZ_SEED = 20261125
 ATTACK_PROGRAMS = 9
@@ -219,6 +222,11 @@ def overflow_turns_red(profile: Profile, log: Path) -> list[str]:
     return judge_reasons(profile, overflow(profile, log, 0))
 
 
+def crash_loop_turns_red(profile: Profile, log: Path) -> list[str]:
+    """A service that crashes for ever, where the mutations have taken away what its callers rely on."""
+    return judge_reasons(profile, crash_loop.callers_are_told(profile, log))
+
+
 def no_page_is_writable_and_executable(profile: Profile, log: Path) -> list[str]:
     """Boot through the self-tests while QEMU is asked for all mappings of each hart."""
     smp = profile.topology.smp
@@ -361,6 +369,13 @@ PROFILES = [
     Profile("disk-company", "other disks and virtio devices", disks.company),
     Profile("disk-slow", "a slow disk", disks.slow),
     Profile("disk-stall", "a disk that answers after the time-out", disks.stalls),
+    Profile(
+        "crash-loop",
+        "a service that was ready and crashes at every call: its callers are told, the system goes on",
+        crash_loop.run,
+        mutations=(CRASHING,),
+        append="",
+    ),
     Profile("console", "the interactive prompt", console.run, append="", timeout=90),
     Profile("nx-commands", "nx from the host", commands.run, append="", timeout=120),
     Profile("image-refused", "images that nobody trusted has signed, old and damaged ones", images.refused),
@@ -507,6 +522,14 @@ PROFILES = [
             r"^the guard page below hart 0's stack was written$",
         ),
         timeout=PANIC_SECONDS,
+    ),
+    Profile(
+        "red-crash-loop",
+        "nobody answers for a service that is down",
+        crash_loop_turns_red,
+        mutations=(CRASHING, Returns("nexus-init", "undertaker_main")),
+        append="",
+        red=(r"^missing: kills: crowd callers=8 ended=8 gone=8", r"^missing: a call after the service is down$"),
     ),
     Profile(
         "red-poll",
