@@ -126,8 +126,7 @@ static void refuse_device(uint32_t looks)
     boot_busy(&(struct reset){2, 0});
     assert_int_equal(supervisor_kill(PROGRAM_VIRTIOBLKD), NX_OK);
     world_deliver();
-    world_process(PROGRAM_VIRTIOBLKD)->has_physical = true;
-    world.memory_is_others = false;
+    world_drive(READS);
     world.disk->model.reset_delay = looks;
     supervisor_report(PROGRAM_VIRTIOBLKD, false, NX_ERR_UNSUPPORTED);
     world_deliver();
@@ -203,6 +202,31 @@ static void test_a_service_that_crashes_too_often_after_it_was_ready_is_down(voi
     assert_int_equal(supervisor_kill(PROGRAM_PACKAGEFSD), NX_ERR_BAD_STATE);
 }
 
+// Each of its lives leaves reads in flight, and ends with a device that is still.
+static void test_a_driver_that_crashes_too_often_is_down_and_its_device_still(void **state)
+{
+    (void)state;
+    boot_busy(&(struct reset){2, 20});
+    for (uint32_t i = 0; i < CRASHES; i++) {
+        world_end(PROGRAM_VIRTIOBLKD, NX_EXIT_FAULTED);
+        assert_true(world.memory_is_others);
+        world_check_memory();
+        world_pass(PLENTY);
+        world_drive(READS);
+        world.disk->model.reset_delay = 20;
+        world_ready(PROGRAM_VIRTIOBLKD);
+    }
+    world_end(PROGRAM_VIRTIOBLKD, NX_EXIT_FAULTED);
+    assert_int_equal(world_state(PROGRAM_VIRTIOBLKD), NX_SERVICE_DOWN);
+    assert_logged("init: service block down reason=it ends too often");
+    assert_int_equal(world.thread_count, 1);
+    assert_int_equal(world.threads[0], program_endpoint(PROGRAM_VIRTIOBLKD));
+    assert_int_equal(world_process(PROGRAM_VIRTIOBLKD)->state, NX_PROCESS_DEAD);
+    assert_true(world.memory_is_others);
+    world_check_memory();
+    assert_int_equal(world_state(PROGRAM_PACKAGEFSD), NX_SERVICE_READY);
+}
+
 static void test_crashes_that_are_far_apart_are_forgiven(void **state)
 {
     (void)state;
@@ -246,6 +270,7 @@ int main(void)
         cmocka_unit_test(test_a_service_without_device_resets_none),
         cmocka_unit_test(test_bits_of_a_process_that_lives_are_nothing),
         cmocka_unit_test(test_a_service_that_crashes_too_often_after_it_was_ready_is_down),
+        cmocka_unit_test(test_a_driver_that_crashes_too_often_is_down_and_its_device_still),
         cmocka_unit_test(test_crashes_that_are_far_apart_are_forgiven),
         cmocka_unit_test(test_kills_on_request_are_no_crashes),
     };

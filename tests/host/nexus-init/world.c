@@ -349,26 +349,33 @@ static void nothing(void)
 {
 }
 
-void world_boot(uint32_t version, uint32_t reads)
+void world_drive(uint32_t reads)
 {
     static struct read in_flight[READS_MAX];
-    static struct nx_message_page page;
-    nx_thread_page = &page;
-    nx_handle registry = handle_new();
-    assert_int_equal(programs_prepare(registry), NX_OK);
-    assert_int_equal(supervisor_begin(registry, handle_new(), nothing), NX_OK);
-    world.disk = bench_ready(version);
-    world.disk->model.resets = 0; // the driver's own
-    world_process(PROGRAM_VIRTIOBLKD)->has_physical = true;
-    world_ready(PROGRAM_VIRTIOBLKD);
-    world_ready(PROGRAM_PACKAGEFSD);
     assert_true(reads <= READS_MAX);
+    world.memory_is_others = false;
+    world_process(PROGRAM_VIRTIOBLKD)->has_physical = true;
+    assert_int_equal(bench_attach(world.disk), NX_OK);
     for (uint32_t i = 0; i < reads; i++) {
         read_prepare(&in_flight[i], (uint64_t)i * READ_SECTORS, READ_SECTORS, i);
         read_submit(world.disk, &in_flight[i]);
     }
     virtio_blk_kick(&world.disk->device);
     assert_int_equal(world.disk->model.pending_count, reads);
+    world.disk->model.resets = 0; // the driver's own
+}
+
+void world_boot(uint32_t version, uint32_t reads)
+{
+    static struct nx_message_page page;
+    nx_thread_page = &page;
+    nx_handle registry = handle_new();
+    assert_int_equal(programs_prepare(registry), NX_OK);
+    assert_int_equal(supervisor_begin(registry, handle_new(), nothing), NX_OK);
+    world.disk = bench_create(version);
+    world_drive(reads);
+    world_ready(PROGRAM_VIRTIOBLKD);
+    world_ready(PROGRAM_PACKAGEFSD);
 }
 
 void world_deliver(void)

@@ -53,6 +53,9 @@ int world_run(const struct CMUnitTest *tests, size_t count);
 // transport `version`, has `reads` reads in flight.
 void world_boot(uint32_t version, uint32_t reads);
 
+// The driver's newest process drives the disk, and has so many reads in flight.
+void world_drive(uint32_t reads);
+
 // A service's report; it must be starting.
 void world_ready(enum program_id id);
 
