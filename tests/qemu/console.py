@@ -128,6 +128,8 @@ TYPED = [
     ("run pkg://bin/misbehave exhaust", [r"malloc refused after \d+ KiB errno=ENOMEM"]),
     ("help nosuch", [r"no such command: nosuch"]),
     ("services", [r"console +uartd +ready", r"block +virtioblkd +ready"]),
+    ("run pkg://bin/misbehave kill", [r"kill of block: access denied", r"ended status=1"]),
+    ("services", [r"block +virtioblkd +ready +restarts=0"]),
     ("kill virtioblkd", [r"killed virtioblkd"]),
     ("kill pack" + TAB, [r"killed packages"]),
     ("run pkg://bin/selftest-client", [r"boot with nexus\.selftest=1", r"ended status=1"]),

@@ -2,9 +2,9 @@
 """Mutants: copies of what a boot is made of with one cause removed each, for the counterfactuals.
 
 A mutant changes the machine code that is tested, not the sources: no build knows of it, and no product
-contains a switch for it. `Returns` makes a function return a number at once, `Without` blanks one
-instruction, `Yields` fixes the result of one, `Flipped` changes a byte of a file in the boot archive,
-`Tree` edits the device tree.
+contains a switch for it. `Returns` makes a function return a number at once, `Faults` makes it crash,
+`Without` blanks one instruction, `Yields` fixes the result of one, `Flipped` changes a byte of a file in the
+boot archive, `Tree` edits the device tree.
 A function, instruction, file or property that is not there is an error: a mutant cannot go stale silently.
 """
 
@@ -23,6 +23,7 @@ CPIO_FILE_SIZE_FIELD = slice(54, 62)
 PROGRAM_IN_SCRIPT = re.compile(r'add-symbol-file "(?P<path>[^"]+)"')
 INSTRUCTION = re.compile(r"^\s*(?P<address>[0-9a-f]+):\s+(?P<bytes>[0-9a-f]{4,8})\s+(?P<text>.*)$")
 NOP = {2: b"\x01\x00", 4: b"\x13\x00\x00\x00"}
+ILLEGAL = b"\x00\x00"  # defined to be: unprivileged specification, "RVC Instruction Set Listings"
 RETURN = 0x00008067  # jalr x0, 0(ra)
 LOAD_IMMEDIATE = 0x00000013  # addi rd, x0, imm
 A0 = 10
@@ -42,6 +43,14 @@ class Returns:
     program: str
     function: str
     value: int = 0
+
+
+@dataclass(frozen=True)
+class Faults:
+    """The function's first instruction is illegal."""
+
+    program: str
+    function: str
 
 
 @dataclass(frozen=True)
@@ -79,7 +88,7 @@ class Tree:
     words: tuple[str, ...]
 
 
-Mutation = Returns | Without | Yields | Flipped | Tree
+Mutation = Returns | Faults | Without | Yields | Flipped | Tree
 
 
 def run_tool(tool: str, *arguments: str) -> str:
@@ -172,6 +181,8 @@ class Copies:
             case Returns(program, function, value):
                 code = load_immediate(A0, value) + RETURN.to_bytes(4, "little")
                 self.patch(program, function_address(program, function), code)
+            case Faults(program, function):
+                self.patch(program, function_address(program, function), ILLEGAL)
             case Without(program, _, _):
                 address, code = find_instruction(mutation)
                 self.patch(program, address, NOP[len(code)])

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import monitor
 from gate import log_lines
+from mutants import KERNEL, MutantError, program_path, run_tool
 
 END = "neuron: panic end, halted"
 BODY = "neuron: panic   "
@@ -27,8 +28,11 @@ INJECTOR = "fault_injection_on_tick"
 RECURSION = "use_stack"
 # Where a hart's kernel stack begins: at boot, or, once the hart has run a thread, at a trap (labels of trap.S).
 BOTTOMS = {"kernel_boot", "kernel_secondary", "arch_trap_entry", "user_trap", "declined"}
-GUARD_BYTES = 4096
 HARTS = 4
+# struct hart_stacks (arch/riscv/stacks.h): for each hart two stacks, each above a guard page.
+PAGE_BYTES = 4096
+GUARDS = {"emergency stack": 0, "stack": 2 * PAGE_BYTES}
+STACK_OFFSET = 3 * PAGE_BYTES
 # Where the kernel maps all of physical memory: docs/adr/0001.
 DIRECT_MAP = 0xFFFFFFC000000000
 
@@ -93,6 +97,15 @@ def judge_panic(log: bytes, hart: int) -> list[str]:
     return reasons + judge_body(report, hart)
 
 
+def stacks_of_kernel() -> tuple[int, int]:
+    """Where the kernel's stacks begin, and the bytes of one hart's."""
+    for line in run_tool("nm", "--print-size", str(program_path(KERNEL))).splitlines():
+        words = line.split()
+        if words[-1] == "arch_stacks":
+            return int(words[0], 16), int(words[1], 16) // HARTS
+    raise MutantError("the kernel has no arch_stacks")
+
+
 def judge_overflow(log: bytes, hart: int) -> list[str]:
     """Every reason why `log` is not that of a boot in which `hart` ran out of kernel stack."""
     reasons: list[str] = []
@@ -107,35 +120,34 @@ def judge_overflow(log: bytes, hart: int) -> list[str]:
     if int(overflow["hart"]) != hart:
         reasons.append(f"the report names hart {overflow['hart']}")
     bottom, top, sp = (int(overflow[name], 16) for name in ("bottom", "top", "sp"))
-    if not bottom - GUARD_BYTES <= sp < bottom < top:
+    stacks, size = stacks_of_kernel()
+    if (bottom, top) != (stacks + hart * size + STACK_OFFSET, stacks + (hart + 1) * size):
+        reasons.append(f"{bottom:#x}..{top:#x} is not hart {hart}'s stack")
+    if not bottom - PAGE_BYTES <= sp < bottom:
         reasons.append(f"sp {sp:#x} is not below the stack {bottom:#x}..{top:#x}")
     if report.calls and (report.calls[0]["name"] != RECURSION or report.calls[0]["pc"] != overflow["pc"]):
         reasons.append(f"the first call is {report.calls[0][0]}")
     return reasons + judge_body(report, hart)
 
 
-def judge_neighbours(log: bytes, socket: Path, scratch: Path) -> list[str]:
+def judge_neighbours(hart: int, socket: Path, scratch: Path) -> list[str]:
     """Why memory beside the stack that overflowed is not intact: QEMU, which still runs, shows it.
 
-    The guard page below is memory that nobody uses. It still holds what the machine began with, zeros;
-    so nothing was written to it, nor, by a stack that grows in steps far below its size, beyond it. The
-    page above the stack's top is the next hart's guard.
+    Nobody uses a guard page. Each still holds what the machine began with, zeros; so nothing was written
+    to one, nor, by a stack that grows in steps far below its size, beyond it. Where they are is in the
+    kernel's symbols, and does not depend on what the report says.
     """
-    report = read_report(log, [])
-    overflow = OVERFLOW.fullmatch(report.message) if report is not None else None
-    if overflow is None:
-        return ["no overflow is reported"]
-    bottom, top = (int(overflow[name], 16) - DIRECT_MAP for name in ("bottom", "top"))
-    pages = {"below": bottom - GUARD_BYTES}
-    if int(overflow["hart"]) < HARTS - 1:
-        pages["above"] = top
-    reasons = []
+    stacks, size = stacks_of_kernel()
     with monitor.Monitor(socket) as connection:
-        for where, address in pages.items():
-            connection.execute("pmemsave", val=address, size=GUARD_BYTES, filename=str(scratch))
-            if any(scratch.read_bytes()):
-                reasons.append(f"the page {where} the stack, {address:#x}, was written")
-        connection.execute("pmemsave", val=bottom, size=GUARD_BYTES, filename=str(scratch))
-        if not any(scratch.read_bytes()):
-            reasons.append(f"the stack at {bottom:#x} was never used: the wrong memory was looked at")
+        connection.execute("pmemsave", val=stacks - DIRECT_MAP, size=HARTS * size, filename=str(scratch))
+    memory = scratch.read_bytes()
+    reasons = []
+    for owner in range(HARTS):
+        for where, offset in GUARDS.items():
+            at = owner * size + offset
+            if any(memory[at : at + PAGE_BYTES]):
+                reasons.append(f"the guard page below hart {owner}'s {where} was written")
+    bottom = hart * size + STACK_OFFSET
+    if not any(memory[bottom : bottom + PAGE_BYTES]):
+        reasons.append(f"hart {hart}'s stack was never used to its bottom: the wrong memory was looked at")
     return reasons

@@ -8,7 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -18,6 +18,7 @@ import attack
 import bench
 import commands
 import console
+import crash_loop
 import disks
 import images
 import kills
@@ -28,7 +29,7 @@ import mutants
 import panic_report
 import record
 from gate import Topology, expectation, judge, unreached
-from mutants import KERNEL, Flipped, Mutation, Returns, Tree, Without, Yields
+from mutants import KERNEL, Faults, Flipped, Mutation, Returns, Tree, Without, Yields
 from qemu_boot import BUILD, ROOT, Boot, Outcome
 
 TEST_APPEND = "nexus.selftest=1 nexus.poweroff=1"
@@ -50,6 +51,8 @@ WITHOUT_SLOW_TESTS = tuple(
     Returns("selftest-client", f"test_{name}") for name in ("fpu", "hart_stop", "quiet_harts", "races")
 )
 PANIC_REPORT = (r"^forbidden: neuron: panic (  |end)", r"^panic: the machine halted")
+# After it was ready, and at every call of one kind.
+CRASHING = Faults("packagefsd", "serve_read_link")
 FUZZ_CALLS = 100000
 FUZZ_SEED = 20261125
 ATTACK_PROGRAMS = 9
@@ -137,11 +140,16 @@ def judge_red(profile: Profile, outcome: Outcome) -> list[str]:
     """Why this boot is not the red gate that the counterfactual `profile` is there to see."""
     expected = expectation(profile.topology)
     reasons = judge(outcome.log, expected) + ending(profile, outcome)
+    excused = unreached(outcome.log, expected) if outcome.end in ("reached", "panic") else set()
+    return judge_reasons(profile, reasons, excused)
+
+
+def judge_reasons(profile: Profile, reasons: list[str], excused: Collection[str] = ()) -> list[str]:
+    """Why `reasons` are not those for which the counterfactual `profile` must fail."""
     if not reasons:
         return ["the gate stayed green although its cause was removed"]
     wrong = [f"no reason matches: {pattern}" for pattern in profile.red if not any_match(pattern, reasons)]
     known = profile.red + profile.follows
-    excused = unreached(outcome.log, expected) if outcome.end in ("reached", "panic") else set()
     others = [reason for reason in reasons if reason not in excused]
     wrong += [f"red for another reason: {reason}" for reason in others if not explained(reason, known)]
     return wrong
@@ -185,24 +193,38 @@ def panics(profile: Profile, log: Path) -> list[str]:
     return panic_report.judge_panic(outcome.log, PANICKING_HART)
 
 
+def overflow(profile: Profile, log: Path, hart: int) -> list[str]:
+    """Boot with a kernel stack that overflows on one hart: why it is not reported, or not contained."""
+    socket = log.with_suffix(".qmp")
+    socket.unlink(missing_ok=True)
+    smp = str(profile.topology.smp)
+    options = {"SMP": smp, "APPEND": f"{profile.append} neuron.fault=stack-overflow:{hart}"}
+    options |= mutants.make(profile.mutations, log, BUILD / f"virt-nexus-smp{smp}.dtb")
+    with Boot(log, options, monitor.arguments(socket)) as machine:
+        outcome = machine.wait(profile.timeout)
+        reasons = panic_report.judge_overflow(outcome.log, hart)
+        if outcome.end == "panic":
+            reasons += panic_report.judge_neighbours(hart, socket, log.with_suffix(".guard"))
+    return reasons
+
+
 def overflows(profile: Profile, log: Path) -> list[str]:
-    """Boot with a kernel stack that overflows, on each hart in turn: each is reported."""
+    """Boot with a kernel stack that overflows, on each hart in turn: each is reported, and contained."""
     reasons: list[str] = []
     for hart in range(profile.topology.smp):
         path = log if hart == 0 else log.with_suffix(f".hart{hart}.log")
-        socket = path.with_suffix(".qmp")
-        socket.unlink(missing_ok=True)
-        options = {
-            "SMP": str(profile.topology.smp),
-            "APPEND": f"{profile.append} neuron.fault=stack-overflow:{hart}",
-        }
-        with Boot(path, options, monitor.arguments(socket)) as machine:
-            outcome = machine.wait(profile.timeout)
-            found = panic_report.judge_overflow(outcome.log, hart)
-            if outcome.end == "panic":
-                found += panic_report.judge_neighbours(outcome.log, socket, path.with_suffix(".guard"))
-        reasons += [f"hart {hart}: {reason}" for reason in found]
+        reasons += [f"hart {hart}: {reason}" for reason in overflow(profile, path, hart)]
     return reasons
+
+
+def overflow_turns_red(profile: Profile, log: Path) -> list[str]:
+    """The same on the boot hart, where the mutations have taken something away that it needs."""
+    return judge_reasons(profile, overflow(profile, log, 0))
+
+
+def crash_loop_turns_red(profile: Profile, log: Path) -> list[str]:
+    """A service that crashes for ever, where the mutations have taken away what its callers rely on."""
+    return judge_reasons(profile, crash_loop.callers_are_told(profile, log))
 
 
 def no_page_is_writable_and_executable(profile: Profile, log: Path) -> list[str]:
@@ -347,6 +369,13 @@ PROFILES = [
     Profile("disk-company", "other disks and virtio devices", disks.company),
     Profile("disk-slow", "a slow disk", disks.slow),
     Profile("disk-stall", "a disk that answers after the time-out", disks.stalls),
+    Profile(
+        "crash-loop",
+        "a service that was ready and crashes at every call: its callers are told, the system goes on",
+        crash_loop.run,
+        mutations=(CRASHING,),
+        append="",
+    ),
     Profile("console", "the interactive prompt", console.run, append="", timeout=90),
     Profile("nx-commands", "nx from the host", commands.run, append="", timeout=120),
     Profile("image-refused", "images that nobody trusted has signed, old and damaged ones", images.refused),
@@ -482,6 +511,25 @@ PROFILES = [
         ),
         follows=PANIC_REPORT,
         timeout=PANIC_SECONDS,
+    ),
+    Profile(
+        "red-guard",
+        "no guard page below the boot hart's kernel stack",
+        overflow_turns_red,
+        mutations=(Without(KERNEL, "arch_kernel_table_build", r"<arch_stacks\+0x2000>$"),),
+        red=(
+            r"^another panic: trap in the kernel hart=0 cause=15 ",
+            r"^the guard page below hart 0's stack was written$",
+        ),
+        timeout=PANIC_SECONDS,
+    ),
+    Profile(
+        "red-crash-loop",
+        "nobody answers for a service that is down",
+        crash_loop_turns_red,
+        mutations=(CRASHING, Returns("nexus-init", "undertaker_main")),
+        append="",
+        red=(r"^missing: kills: crowd callers=8 ended=8 gone=8", r"^missing: a call after the service is down$"),
     ),
     Profile(
         "red-poll",

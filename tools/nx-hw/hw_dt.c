@@ -2,7 +2,7 @@
 // nx hw dt: what the device tree says about this machine.
 #include "command.h"
 #include "fdt/fdt.h"
-#include "machine.h"
+#include "nexus/machine.h"
 #include "nexus/memory.h"
 #include <inttypes.h>
 #include <stdio.h>
@@ -108,7 +108,7 @@ static int record_show(struct invocation *invocation)
 {
     struct nx_info_system system;
 
-    enum nx_status status = machine_record(NX_INFO_SYSTEM, 0, &system, sizeof(system));
+    enum nx_status status = nx_machine_record(NX_INFO_SYSTEM, 0, &system, sizeof(system));
     if (status != NX_OK) {
         return command_failed(invocation, "system record", status);
     }

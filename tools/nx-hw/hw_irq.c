@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // nx hw irq: the device interrupts that drivers own.
 #include "command.h"
-#include "machine.h"
+#include "nexus/machine.h"
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -28,7 +28,7 @@ static void interrupt_show(struct invocation *invocation, const struct nx_info_i
 int irq_run(struct invocation *invocation)
 {
     struct nx_info_interrupt record;
-    enum nx_status status = machine_record(NX_INFO_INTERRUPT, 0, &record, sizeof(record));
+    enum nx_status status = nx_machine_record(NX_INFO_INTERRUPT, 0, &record, sizeof(record));
 
     if (status != NX_OK && status != NX_ERR_NOT_FOUND) {
         return command_failed(invocation, "interrupt records", status);
@@ -40,7 +40,7 @@ int irq_run(struct invocation *invocation)
     }
     for (uint64_t index = 1; status == NX_OK; index++) {
         interrupt_show(invocation, &record);
-        status = machine_record(NX_INFO_INTERRUPT, index, &record, sizeof(record));
+        status = nx_machine_record(NX_INFO_INTERRUPT, index, &record, sizeof(record));
     }
     if (invocation->json) {
         json_end(invocation->out);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // nx hw sbi: the firmware below the kernel.
 #include "command.h"
-#include "machine.h"
+#include "nexus/machine.h"
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -76,7 +76,7 @@ int sbi_run(struct invocation *invocation)
 {
     struct nx_info_system system;
 
-    enum nx_status status = machine_record(NX_INFO_SYSTEM, 0, &system, sizeof(system));
+    enum nx_status status = nx_machine_record(NX_INFO_SYSTEM, 0, &system, sizeof(system));
     if (status != NX_OK) {
         return command_failed(invocation, "system record", status);
     }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // nx hw smp: the harts and what they have done.
 #include "command.h"
-#include "machine.h"
+#include "nexus/machine.h"
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -108,12 +108,12 @@ int smp_run(struct invocation *invocation)
     struct nx_info_system system;
     struct nx_info_hart records[NX_HARTS_MAX];
 
-    enum nx_status status = machine_record(NX_INFO_SYSTEM, 0, &system, sizeof(system));
+    enum nx_status status = nx_machine_record(NX_INFO_SYSTEM, 0, &system, sizeof(system));
     if (status == NX_OK && system.harts > NX_HARTS_MAX) {
         status = NX_ERR_BAD_FORMAT;
     }
     for (uint32_t i = 0; status == NX_OK && i < system.harts; i++) {
-        status = machine_record(NX_INFO_HART, i, &records[i], sizeof(records[i]));
+        status = nx_machine_record(NX_INFO_HART, i, &records[i], sizeof(records[i]));
     }
     if (status != NX_OK) {
         return command_failed(invocation, "hart records", status);

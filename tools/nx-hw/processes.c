@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // nx ps and nx mem: who runs, and what memory there is.
 #include "command.h"
-#include "machine.h"
 #include "nexus/clock.h"
+#include "nexus/machine.h"
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -43,7 +43,7 @@ static void process_show(struct invocation *invocation, const struct nx_info_pro
 int processes_run(struct invocation *invocation)
 {
     struct nx_info_process record;
-    enum nx_status status = machine_record(NX_INFO_PROCESS, 0, &record, sizeof(record));
+    enum nx_status status = nx_machine_record(NX_INFO_PROCESS, 0, &record, sizeof(record));
 
     if (status != NX_OK) {
         return command_failed(invocation, "process records", status);
@@ -55,7 +55,7 @@ int processes_run(struct invocation *invocation)
     }
     for (uint64_t index = 1; status == NX_OK; index++) {
         process_show(invocation, &record);
-        status = machine_record(NX_INFO_PROCESS, index, &record, sizeof(record));
+        status = nx_machine_record(NX_INFO_PROCESS, index, &record, sizeof(record));
     }
     if (invocation->json) {
         json_end(invocation->out);
@@ -68,7 +68,7 @@ int memory_run(struct invocation *invocation)
     struct nx_info_system system;
     struct json *out = invocation->out;
 
-    enum nx_status status = machine_record(NX_INFO_SYSTEM, 0, &system, sizeof(system));
+    enum nx_status status = nx_machine_record(NX_INFO_SYSTEM, 0, &system, sizeof(system));
     if (status != NX_OK) {
         return command_failed(invocation, "system record", status);
     }

@@ -2,7 +2,7 @@
 // nx run and nx measure: programs of pkg://bin, started with what a plain program needs.
 #include "capture.h"
 #include "command.h"
-#include "machine.h"
+#include "nexus/machine.h"
 #include "nexus/process.h"
 #include "supervise.h"
 #include <inttypes.h>
@@ -161,7 +161,7 @@ static bool counting_is_exact(void)
     uint64_t before;
     uint64_t after;
 
-    if (machine_record(NX_INFO_SYSTEM, 0, &system, sizeof(system)) != NX_OK ||
+    if (nx_machine_record(NX_INFO_SYSTEM, 0, &system, sizeof(system)) != NX_OK ||
         system.harts_online != 1) {
         return false;
     }

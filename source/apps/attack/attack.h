@@ -9,7 +9,7 @@
 #ifndef ATTACK_ATTACK_H
 #define ATTACK_ATTACK_H
 
-#include "nexus/info.h"
+#include "nexus/machine.h"
 #include "nexus/process.h"
 #include "nexus/spawn.h"
 #include "nexus/status.h"
@@ -51,10 +51,6 @@ bool report_tell(const char *name, bool contained, const struct report *report);
             return report_fail(report, "%s: %s", #call, nx_status_text(got_));                     \
         }                                                                                          \
     } while (0)
-
-// Asks again every 2 ms until `done(context)` or until `nanoseconds` have passed; returns the last
-// answer.
-bool wait_until(bool (*done)(void *), void *context, uint64_t nanoseconds);
 
 // ---- Copies of this program (copies.c) ----------------------------------------------------------
 
@@ -101,8 +97,6 @@ bool machine_look_settled(struct machine_state *state, uint32_t processes);
 // threads and pages. Services may have touched some pages for the first time; *growth is how many,
 // and so many frames are missing. False: it never has; the report says what is missing.
 bool machine_settles(struct report *report, const struct machine_state *before, uint64_t *growth);
-NX_MUST_CHECK enum nx_status machine_record(enum nx_info_kind kind, uint64_t index, void *record,
-                                            size_t size);
 uint32_t machine_harts(void);
 
 // ---- The neighbour (neighbour.c) ----------------------------------------------------------------

@@ -52,7 +52,7 @@ static bool is_dead(void *context)
 bool copy_end(struct nx_child *child)
 {
     (void)!nx_process_kill(child->process, NX_EXIT_KILLED); // it may have ended by itself
-    bool dead = wait_until(is_dead, child, DEATH_PATIENCE);
+    bool dead = nx_wait_until(is_dead, child, DEATH_PATIENCE);
     nx_child_close(child);
     return dead;
 }

@@ -162,7 +162,7 @@ static bool harts_are_online(void *context)
     for (uint64_t hart = 1; hart < harts; hart++) {
         (void)!nx_hart_control(nx_start_handle(NX_START_MACHINE), hart, NX_HART_START);
     }
-    return machine_record(NX_INFO_SYSTEM, 0, &system, sizeof(system)) == NX_OK &&
+    return nx_machine_record(NX_INFO_SYSTEM, 0, &system, sizeof(system)) == NX_OK &&
            system.harts_online == harts;
 }
 
@@ -184,7 +184,8 @@ static bool worker_live(struct report *report, struct campaign *campaign, uint64
     EXPECT(report, works, "worker %llu: no call returned for 30 s",
            (unsigned long long)campaign->lives);
     EXPECT(report, ended, "worker %llu does not die", (unsigned long long)campaign->lives);
-    EXPECT(report, wait_until(harts_are_online, &harts, STUCK_TIME), "a hart does not come back");
+    EXPECT(report, nx_wait_until(harts_are_online, &harts, STUCK_TIME),
+           "a hart does not come back");
     return neighbour_is_well(report, campaign->neighbour);
 }
 

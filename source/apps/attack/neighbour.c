@@ -314,7 +314,7 @@ bool neighbour_rests(struct neighbour *neighbour, bool rest)
 {
     struct wanted_rest wanted = {neighbour, rest ? THREADS : 0};
     atomic_store_explicit(&neighbour->counters->rest, rest, memory_order_relaxed);
-    return wait_until(as_many_rest, &wanted, WELL_PATIENCE);
+    return nx_wait_until(as_many_rest, &wanted, WELL_PATIENCE);
 }
 
 static bool all_got_on(void *context)
@@ -332,7 +332,7 @@ static bool all_got_on(void *context)
 
 bool neighbour_is_well(struct report *report, struct neighbour *neighbour)
 {
-    bool got_on = wait_until(all_got_on, neighbour, WELL_PATIENCE);
+    bool got_on = nx_wait_until(all_got_on, neighbour, WELL_PATIENCE);
     for (uint32_t i = 0; i < PART_COUNT; i++) {
         uint64_t right = atomic_load_explicit(&neighbour->counters->right[i], memory_order_relaxed);
         uint64_t wrong = atomic_load_explicit(&neighbour->counters->wrong[i], memory_order_relaxed);

@@ -108,7 +108,7 @@ static bool ledger_is_right(void *context)
     (void)context;
     for (uint32_t hart = 0; hart < machine_harts(); hart++) {
         struct nx_info_hart record;
-        if (machine_record(NX_INFO_HART, hart, &record, sizeof(record)) != NX_OK ||
+        if (nx_machine_record(NX_INFO_HART, hart, &record, sizeof(record)) != NX_OK ||
             record.ipi_requested != record.ipi_sent + record.ipi_coalesced) {
             return false;
         }
@@ -119,7 +119,7 @@ static bool ledger_is_right(void *context)
 static bool interrupts_add_up(struct report *report, const struct stage *stage)
 {
     (void)stage;
-    EXPECT(report, wait_until(ledger_is_right, NULL, PATIENCE),
+    EXPECT(report, nx_wait_until(ledger_is_right, NULL, PATIENCE),
            "interrupts between harts do not add up");
     return true;
 }
@@ -159,7 +159,7 @@ static bool silence_ends(struct report *report, const struct stage *stage)
     EXPECT(report, status == NX_ERR_TIMED_OUT, "a call with a deadline: %s",
            nx_status_text(status));
     EXPECT_OK(report, nx_thread_spawn(NULL, call_for_ever, &victim, &thread));
-    bool received = wait_until(has_got_two, (void *)stage, PATIENCE);
+    bool received = nx_wait_until(has_got_two, (void *)stage, PATIENCE);
     (void)!nx_process_kill(stage->attacker.process,
                            NX_EXIT_KILLED); // the thread shows if it failed
     EXPECT_OK(report, nx_thread_join(&thread));
@@ -189,7 +189,7 @@ static bool has_met_strangers(void *context)
 // That none came in another program's name is the neighbour's own verdict.
 static bool strangers_are_known(struct report *report, const struct stage *stage)
 {
-    EXPECT(report, wait_until(has_met_strangers, (void *)stage, PATIENCE),
+    EXPECT(report, nx_wait_until(has_met_strangers, (void *)stage, PATIENCE),
            "the server has met no stranger");
     EXPECT(report, neighbour_faults(stage->neighbour) == 0, "a program has sent a fault");
     return true;
@@ -260,7 +260,7 @@ static bool attack_stand(struct report *report, struct stage *stage, const struc
                          const struct service *before)
 {
     struct awaited awaited = {stage->tally, program->refusals};
-    EXPECT(report, wait_until(has_come_to_its_bounds, &awaited, PATIENCE),
+    EXPECT(report, nx_wait_until(has_come_to_its_bounds, &awaited, PATIENCE),
            "it does not come to its bounds: tries=%llu got=%llu refused=%llu",
            (unsigned long long)stage->tally->tries, (unsigned long long)stage->tally->got,
            (unsigned long long)stage->tally->refused);
@@ -318,7 +318,7 @@ static enum nx_status stage_warm_up(struct stage *stage)
     struct awaited awaited = {stage->tally, 1};
     enum nx_status status = attacker_start(stage, &queue_hog);
     if (status == NX_OK) {
-        bool came = wait_until(has_come_to_its_bounds, &awaited, PATIENCE);
+        bool came = nx_wait_until(has_come_to_its_bounds, &awaited, PATIENCE);
         status = copy_end(&stage->attacker) && came ? NX_OK : NX_ERR_TIMED_OUT;
     }
     if (status == NX_OK) {

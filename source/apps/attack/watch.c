@@ -7,7 +7,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#define POLL_INTERVAL   (2 * NX_MILLISECOND)
 #define SETTLE_PATIENCE (20 * NX_SECOND)
 #define GROWTH_MAX      48 // pages of one service, ever
 
@@ -30,35 +29,11 @@ bool report_tell(const char *name, bool contained, const struct report *report)
     return contained;
 }
 
-bool wait_until(bool (*done)(void *), void *context, uint64_t nanoseconds)
-{
-    uint64_t deadline = nx_deadline_after(nanoseconds);
-    while (!done(context)) {
-        if (nx_clock_now() > deadline) {
-            return done(context);
-        }
-        nx_sleep(POLL_INTERVAL);
-    }
-    return true;
-}
-
-enum nx_status machine_record(enum nx_info_kind kind, uint64_t index, void *record, size_t size)
-{
-    uint64_t bytes;
-    enum nx_status status = nx_system_info(nx_start_handle(NX_START_MACHINE), kind, index, &bytes);
-    if (status == NX_OK && bytes != size) {
-        status = NX_ERR_BAD_FORMAT;
-    }
-    if (status == NX_OK) {
-        memcpy(record, nx_page()->data, size);
-    }
-    return status;
-}
-
 uint32_t machine_harts(void)
 {
     struct nx_info_system system;
-    return machine_record(NX_INFO_SYSTEM, 0, &system, sizeof(system)) == NX_OK ? system.harts : 1;
+    return nx_machine_record(NX_INFO_SYSTEM, 0, &system, sizeof(system)) == NX_OK ? system.harts
+                                                                                  : 1;
 }
 
 enum nx_status machine_look(struct machine_state *state)
@@ -68,12 +43,12 @@ enum nx_status machine_look(struct machine_state *state)
     memset(state, 0, sizeof(*state));
     state->count = 0;
     do {
-        status = machine_record(NX_INFO_PROCESS, state->count, &state->processes[state->count],
-                                sizeof(state->processes[0]));
+        status = nx_machine_record(NX_INFO_PROCESS, state->count, &state->processes[state->count],
+                                   sizeof(state->processes[0]));
         state->count += status == NX_OK;
     } while (status == NX_OK && state->count < WATCH_PROCESSES);
     if (status == NX_ERR_NOT_FOUND) {
-        status = machine_record(NX_INFO_SYSTEM, 0, &system, sizeof(system));
+        status = nx_machine_record(NX_INFO_SYSTEM, 0, &system, sizeof(system));
     } else if (status == NX_OK) {
         status = NX_ERR_TOO_LARGE;
     }
@@ -155,7 +130,7 @@ bool machine_settles(struct report *report, const struct machine_state *before, 
 {
     static struct settling settling; // of one thread; too large for the stack's taste
     settling.before = before;
-    if (wait_until(is_settled, &settling, SETTLE_PATIENCE)) {
+    if (nx_wait_until(is_settled, &settling, SETTLE_PATIENCE)) {
         *growth = settling.growth;
         return true;
     }
@@ -196,7 +171,7 @@ bool machine_look_settled(struct machine_state *state, uint32_t processes)
     static struct settling settling;
     wanted.count = processes;
     settling.before = &wanted;
-    bool settled = wait_until(has_no_more, &settling, SETTLE_PATIENCE);
+    bool settled = nx_wait_until(has_no_more, &settling, SETTLE_PATIENCE);
     *state = settling.now;
     return settled;
 }

@@ -68,6 +68,9 @@ bool walk_files(const char *path, bool (*visit)(void *context, const char *path)
 // reader.c: one pass over all of pkg://, as reader `number`; returns the exit status.
 int reader_main(uint32_t number);
 
+// crowd.c: callers of a service that crashes; returns the exit status.
+int crowd_main(void);
+
 // ---- The load: what works while services are killed ---------------------------------------------
 
 struct load_facts {

@@ -4,6 +4,7 @@
 //
 //   kill-test SERVICE[+SERVICE...] COUNT SEED   COUNT kills of each: `block`, `packages`, `console`
 //   kill-test --reader N                        one reader's pass, for kill-test itself
+//   kill-test --crowd                           calls a packagefsd that crashes: crowd.c
 //
 // While it kills, four processes, started from pkg:// again and again, hash every file of pkg://
 // and compare; one thread keeps raw reads of the disk in flight and compares; with `console` among
@@ -312,6 +313,9 @@ int main(int argc, char **argv)
 
     if (argc == 3 && strcmp(argv[1], "--reader") == 0 && number_read(argv[2], READERS, &number)) {
         return reader_main((uint32_t)number - 1);
+    }
+    if (argc == 2 && strcmp(argv[1], "--crowd") == 0) {
+        return crowd_main();
     }
     if (argc != 4 || !victims_read(argv[1], &experiment) ||
         !number_read(argv[2], KILLS_MAX, &number) ||

@@ -1,23 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the kernel and the processes hold at a quiet moment.
 #include "kill_test.h"
-#include "nexus/info.h"
 #include "nexus/log.h"
+#include "nexus/machine.h"
 #include <stdlib.h>
 
 #define INTERVAL (20 * NX_MILLISECOND)
 #define LOOKS    500u
-
-static bool record_read(enum nx_info_kind kind, uint64_t index, void *record, size_t size)
-{
-    uint64_t bytes;
-    if (nx_system_info(nx_start_handle(NX_START_MACHINE), kind, index, &bytes) != NX_OK ||
-        bytes != size) {
-        return false;
-    }
-    memcpy(record, nx_page()->data, size);
-    return true;
-}
 
 static int compare_names(const void *left, const void *right)
 {
@@ -33,11 +22,12 @@ static bool look(struct snapshot *snapshot, uint64_t *retired)
     struct nx_info_process process;
 
     memset(snapshot, 0, sizeof(*snapshot));
-    if (!record_read(NX_INFO_SYSTEM, 0, &system, sizeof(system))) {
+    if (nx_machine_record(NX_INFO_SYSTEM, 0, &system, sizeof(system)) != NX_OK) {
         return false;
     }
     while (snapshot->process_count < PROCESSES_MAX &&
-           record_read(NX_INFO_PROCESS, snapshot->process_count, &process, sizeof(process))) {
+           nx_machine_record(NX_INFO_PROCESS, snapshot->process_count, &process, sizeof(process)) ==
+               NX_OK) {
         struct snapshot_process *kept = &snapshot->processes[snapshot->process_count++];
         memcpy(kept->name, process.name, sizeof(kept->name));
         kept->pages = process.pages_used;

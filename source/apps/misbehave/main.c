@@ -2,6 +2,7 @@
 // misbehave: a program that ends badly, in the way its argument says. Tests run it to see what the
 // runtime and nx make of it; whoever writes a program may see here what its mistakes will look
 // like.
+#include "nexus/registry.h"
 #include <assert.h>
 #include <errno.h>
 #include <signal.h>
@@ -73,6 +74,14 @@ static int exhaust(void)
     return count > 0 && malloc(ALLOCATION) != NULL ? 0 : 1;
 }
 
+// Asks for what it was given no handle for.
+static int kill_service(void)
+{
+    enum nx_status status = nx_registry_kill("block");
+    printf("misbehave: kill of block: %s\n", nx_status_text(status));
+    return status == NX_OK ? 0 : 1;
+}
+
 static const struct {
     const char *name;
     int (*run)(void);
@@ -80,7 +89,7 @@ static const struct {
     {"loop", loop},           {"read", wait_for_input},
     {"fault", fault},         {"assert", fail_assertion},
     {"abort", fail_by_abort}, {"raise", fail_by_raise},
-    {"exhaust", exhaust},
+    {"exhaust", exhaust},     {"kill", kill_service},
 };
 
 int main(int argc, char **argv)

@@ -37,7 +37,7 @@ enum test_outcome test_uart(struct test_report *report)
 
     EXPECT_OK(report, nx_console_info(&wait.before));
     nx_log("%s", begin_line);
-    bool printed = wait_until(uart_printed, &wait, UART_DEADLINE);
+    bool printed = nx_wait_until(uart_printed, &wait, UART_DEADLINE);
     EXPECT_OK(report, wait.status);
     EXPECT(report, printed, "log bytes %llu->%llu, bytes out %llu->%llu, interrupts %llu->%llu",
            (unsigned long long)wait.before.kernel_log_bytes,
@@ -67,7 +67,7 @@ static enum nx_status interrupt_sums_read(uint32_t source, struct interrupt_sums
     }
     for (uint64_t i = 0; status == NX_OK; i++) {
         struct nx_info_interrupt interrupt;
-        status = machine_record(NX_INFO_INTERRUPT, i, &interrupt, sizeof(interrupt));
+        status = nx_machine_record(NX_INFO_INTERRUPT, i, &interrupt, sizeof(interrupt));
         if (status == NX_OK && interrupt.source == source && interrupt.bound != 0) {
             sums->plic += interrupt.acknowledged;
         }
@@ -104,7 +104,7 @@ enum test_outcome test_plic_timer(struct test_report *report)
     EXPECT(report, slept < SLEEP_LATEST, "a sleep of 20 ms took %llu ms",
            (unsigned long long)(slept / NX_MILLISECOND));
     nx_log("selftest-client: interrupts through source=%u", wait.console.interrupt_number);
-    bool rose = wait_until(interrupts_rose, &wait, UART_DEADLINE);
+    bool rose = nx_wait_until(interrupts_rose, &wait, UART_DEADLINE);
     EXPECT_OK(report, wait.status);
     EXPECT(report, rose, "source %u %llu->%llu, timer %llu->%llu", wait.console.interrupt_number,
            (unsigned long long)wait.before.plic, (unsigned long long)wait.after.plic,

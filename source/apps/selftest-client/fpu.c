@@ -179,7 +179,7 @@ static enum test_outcome fpu_on_hart(struct test_report *report, uint64_t hart)
         started++;
     }
     if (status == NX_OK) {
-        (void)wait_until(team_is_done, &team, FPU_DEADLINE); // the counts tell
+        (void)nx_wait_until(team_is_done, &team, FPU_DEADLINE); // the counts tell
     }
     atomic_store_explicit(&team.stop, true, memory_order_relaxed);
     bool ended = true;

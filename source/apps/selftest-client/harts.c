@@ -176,7 +176,7 @@ static enum test_outcome crew_progresses(struct test_report *report, struct crew
                    [WORKER_WAITER] = crew_done(crew, WORKER_WAITER) + 1},
     };
     EXPECT_OK(report, nx_notification_signal(crew->wake, WAITER_COUNT));
-    EXPECT(report, wait_until(has_progressed, &progress, STEP_TIME),
+    EXPECT(report, nx_wait_until(has_progressed, &progress, STEP_TIME),
            "hart %d %s: stuck: busy %llu of %llu, deadlines %llu of %llu, wake-ups %llu of %llu",
            (int)crew->hart, when, (unsigned long long)crew_done(crew, WORKER_BUSY),
            (unsigned long long)progress.wanted[WORKER_BUSY],
@@ -199,7 +199,7 @@ static enum test_outcome request_stop(struct test_report *report, struct crew *c
     }
     progress.wanted[WORKER_WAITER] = crew_done(crew, WORKER_WAITER) + 1;
     EXPECT_OK(report, nx_notification_signal(crew->wake, WAITER_STOP_OWN_HART));
-    EXPECT(report, wait_until(has_progressed, &progress, STEP_TIME),
+    EXPECT(report, nx_wait_until(has_progressed, &progress, STEP_TIME),
            "hart %d: the thread that stopped it never went on", (int)crew->hart);
     enum nx_status status = atomic_load_explicit(&crew->stop_status, memory_order_relaxed);
     EXPECT(report, status == NX_OK, "hart %d stops itself: %s", (int)crew->hart,
@@ -217,7 +217,7 @@ static enum test_outcome leaves(struct test_report *report, struct crew *crew, u
     if (outcome != TEST_PASS) {
         return outcome;
     }
-    EXPECT(report, wait_until(has_state, &watch, STEP_TIME), "hart %d never stopped: state %u",
+    EXPECT(report, nx_wait_until(has_state, &watch, STEP_TIME), "hart %d never stopped: state %u",
            (int)crew->hart, watch.record.state);
     struct nx_info_hart stopped = watch.record;
     EXPECT_OK(report, machine_system(&system));
@@ -245,15 +245,15 @@ static enum test_outcome returns(struct test_report *report, struct crew *crew, 
     struct start_try attempt = {.hart = crew->hart};
     struct nx_info_system system;
 
-    EXPECT(report, wait_until(is_startable, &attempt, STEP_TIME) && attempt.status == NX_OK,
+    EXPECT(report, nx_wait_until(is_startable, &attempt, STEP_TIME) && attempt.status == NX_OK,
            "hart %d does not start: %s", (int)crew->hart, nx_status_text(attempt.status));
-    EXPECT(report, wait_until(has_state, &watch, STEP_TIME), "hart %d never came back: state %u",
+    EXPECT(report, nx_wait_until(has_state, &watch, STEP_TIME), "hart %d never came back: state %u",
            (int)crew->hart, watch.record.state);
     EXPECT_OK(report, machine_system(&system));
     EXPECT(report, system.harts_online == online, "hart %d is back: online=%u wanted=%u",
            (int)crew->hart, system.harts_online, online);
     EXPECT_STATUS(report, control(crew->hart, NX_HART_START), NX_ERR_BAD_STATE);
-    EXPECT(report, wait_until(is_filled, &watch, STEP_TIME),
+    EXPECT(report, nx_wait_until(is_filled, &watch, STEP_TIME),
            "hart %d is back, its busy thread is not: ticks=%llu", (int)crew->hart,
            (unsigned long long)watch.record.ticks);
     return crew_progresses(report, crew, "started again");
@@ -300,7 +300,7 @@ enum test_outcome test_hart_stop(struct test_report *report)
     bool ended = crew_close(&crew);
     if (outcome != TEST_PASS) {
         struct start_try attempt = {.hart = crew.hart}; // what follows wants all harts
-        (void)wait_until(is_startable, &attempt, STEP_TIME);
+        (void)nx_wait_until(is_startable, &attempt, STEP_TIME);
         return outcome;
     }
     EXPECT(report, ended, "a thread of the stopped hart never ended");

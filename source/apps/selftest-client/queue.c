@@ -297,7 +297,8 @@ static enum test_outcome refusals_at_once(struct test_report *report, struct are
            nx_status_text(of_other));
     EXPECT(report, of_nobody == NX_ERR_NOT_FOUND, "through no session: %s",
            nx_status_text(of_nobody));
-    EXPECT(report, wait_until(sessions_are, &facts.sessions, PATIENCE), "a session does not end");
+    EXPECT(report, nx_wait_until(sessions_are, &facts.sessions, PATIENCE),
+           "a session does not end");
     return TEST_PASS;
 }
 
@@ -323,7 +324,7 @@ static enum test_outcome sessions_end(struct test_report *report)
     // Which bound comes first depends on the machine's memory.
     EXPECT(report, opened > 0 && (status == NX_ERR_BUSY || status == NX_ERR_NO_MEMORY),
            "session %u: %s", opened, nx_status_text(status));
-    EXPECT(report, wait_until(sessions_are, &facts.sessions, PATIENCE),
+    EXPECT(report, nx_wait_until(sessions_are, &facts.sessions, PATIENCE),
            "sessions outlive their clients");
     return TEST_PASS;
 }
@@ -353,7 +354,8 @@ static enum test_outcome nonsense_is_harmless(struct test_report *report, struct
     }
     enum test_outcome outcome = small_reads(report, arena);
     nx_block_queue_close(&hostile);
-    EXPECT(report, wait_until(sessions_are, &facts.sessions, PATIENCE), "a session does not end");
+    EXPECT(report, nx_wait_until(sessions_are, &facts.sessions, PATIENCE),
+           "a session does not end");
     return outcome;
 }
 

@@ -54,7 +54,8 @@ static enum test_outcome kill_or_close(struct test_report *report, struct duel *
     for (unsigned round = 0; round < rounds; round++) {
         struct process_try attempt = {0};
         bool rival_kills = round % 2 == 1;
-        EXPECT(report, wait_until(process_made, &attempt, SETTLE_TIME) && attempt.status == NX_OK,
+        EXPECT(report,
+               nx_wait_until(process_made, &attempt, SETTLE_TIME) && attempt.status == NX_OK,
                "round %u: process: %s", round, nx_status_text(attempt.status));
         EXPECT_OK(report,
                   duel_begin(duel, rival_kills ? strike_kill : strike_close, &attempt.process));
@@ -214,7 +215,7 @@ enum test_outcome test_races(struct test_report *report)
     enum test_outcome outcome = races(report, PROCESS_ROUNDS / WARM_UP);
     if (outcome == TEST_PASS) {
         watch.pages_before = UINT64_MAX - LOST_PAGES_MAX; // only that nothing is retired
-        EXPECT(report, wait_until(memory_settled, &watch, SETTLE_TIME), "retired at first: %llu",
+        EXPECT(report, nx_wait_until(memory_settled, &watch, SETTLE_TIME), "retired at first: %llu",
                (unsigned long long)watch.system.objects_retired);
         watch.frames_before = watch.system.frames_free;
         watch.pages_before = watch.self.pages_used;
@@ -223,7 +224,7 @@ enum test_outcome test_races(struct test_report *report)
     if (outcome != TEST_PASS) {
         return outcome;
     }
-    EXPECT(report, wait_until(memory_settled, &watch, SETTLE_TIME) && watch.status == NX_OK,
+    EXPECT(report, nx_wait_until(memory_settled, &watch, SETTLE_TIME) && watch.status == NX_OK,
            "not settled: free frames %llu of %llu, own pages %llu of %llu, retired %llu: %s",
            (unsigned long long)watch.system.frames_free, (unsigned long long)watch.frames_before,
            (unsigned long long)watch.self.pages_used, (unsigned long long)watch.pages_before,

@@ -7,7 +7,7 @@
 #define SELFTEST_SELFTEST_H
 
 #include "nexus/clock.h"
-#include "nexus/info.h"
+#include "nexus/machine.h"
 #include "nexus/process.h"
 #include "nexus/status.h"
 #include "nexus/system.h"
@@ -46,15 +46,8 @@ enum test_outcome test_fail(struct test_report *report, const char *format, ...)
     } while (0)
 #define EXPECT_OK(report, call) EXPECT_STATUS(report, call, NX_OK)
 
-// Copies one diagnosis record out of the message page. NX_ERR_BAD_FORMAT: not `size` bytes.
-NX_MUST_CHECK enum nx_status machine_record(enum nx_info_kind kind, uint64_t index, void *record,
-                                            size_t size);
 NX_MUST_CHECK enum nx_status machine_system(struct nx_info_system *system);
 NX_MUST_CHECK enum nx_status machine_hart(uint64_t index, struct nx_info_hart *hart);
-
-// Asks again every 2 ms until `done(context)` or until `nanoseconds` have passed; returns the last
-// answer.
-bool wait_until(bool (*done)(void *), void *context, uint64_t nanoseconds);
 
 // Joins a thread that should end by itself soon. False: it did not, for instance because its hart
 // is never woken. It is killed then, so that it touches its creator's data no more, and not freed.

@@ -72,7 +72,7 @@ static enum test_outcome hart_ticks(struct test_report *report, uint64_t index,
             return test_fail(report, "hart %d: spawn: %s", (int)index, nx_status_text(status));
         }
     }
-    bool reached = wait_until(ticks_reached, &wait, TICK_DEADLINE);
+    bool reached = nx_wait_until(ticks_reached, &wait, TICK_DEADLINE);
     atomic_store_explicit(&stop, true, memory_order_relaxed);
     enum test_outcome joined = join_all(report, threads, BUSY_THREADS);
     EXPECT_OK(report, wait.status);
@@ -284,7 +284,7 @@ enum test_outcome test_ipi(struct test_report *report)
         }
     }
     struct ledger_check check = {.harts = system.harts};
-    EXPECT(report, wait_until(ledgers_add_up, &check, LEDGER_TIME),
+    EXPECT(report, nx_wait_until(ledgers_add_up, &check, LEDGER_TIME),
            "hart id %llu: requested=%llu sent=%llu coalesced=%llu",
            (unsigned long long)check.record.hart_id, (unsigned long long)check.record.ipi_requested,
            (unsigned long long)check.record.ipi_sent,

@@ -7,17 +7,14 @@
 #include "nexus/clock.h"
 #include "nexus/log.h"
 #include "nexus/memory.h"
+#include "nexus/mmio.h"
 #include "nexus/process.h"
 
 // virtio 1.2, section 4.2.2: MMIO register offsets.
 #define VIRTIO_MMIO_MAGIC_VALUE 0x000u
 #define VIRTIO_MMIO_DEVICE_ID   0x008u
-#define VIRTIO_MMIO_STATUS      0x070u
 #define VIRTIO_MAGIC            0x74726976u
 #define VIRTIO_DEVICE_ID_BLOCK  2u // section 5
-
-#define RESET_PATIENCE NX_SECOND
-#define WINDOW_RIGHTS  (NX_PROT_READ | NX_PROT_WRITE)
 
 static struct device devices[DEVICE_COUNT];
 static struct dtb tree; // points into the mapped blob, which stays mapped
@@ -111,11 +108,6 @@ static void uart_find(void)
     }
 }
 
-static uint32_t register_read(const volatile void *window, uint32_t offset)
-{
-    return *(const volatile uint32_t *)((const volatile uint8_t *)window + offset);
-}
-
 // Looks into a virtio window, which stays created only if it is the one wanted.
 static bool window_holds_block_device(struct device *device)
 {
@@ -125,8 +117,8 @@ static bool window_holds_block_device(struct device *device)
     void *window;
     bool found = false;
     if (nx_map(device->window, 0, device->size, NX_PROT_READ, &window) == NX_OK) {
-        found = register_read(window, VIRTIO_MMIO_MAGIC_VALUE) == VIRTIO_MAGIC &&
-                register_read(window, VIRTIO_MMIO_DEVICE_ID) == VIRTIO_DEVICE_ID_BLOCK;
+        found = nx_mmio_read32(window, VIRTIO_MMIO_MAGIC_VALUE) == VIRTIO_MAGIC &&
+                nx_mmio_read32(window, VIRTIO_MMIO_DEVICE_ID) == VIRTIO_DEVICE_ID_BLOCK;
         nx_unmap(window);
     }
     if (!found) {
@@ -173,42 +165,6 @@ enum nx_status machine_discover(void)
     uart_find();
     block_find();
     return NX_OK;
-}
-
-// virtio 1.2, section 2.1: writing 0 to the status resets the device; it reads 0 when it is done.
-static bool virtio_reset(const struct device *device)
-{
-    void *window;
-    if (nx_map(device->window, 0, device->size, WINDOW_RIGHTS, &window) != NX_OK) {
-        nx_log("init: cannot reset device mmio=0x%lx", device->base);
-        return false;
-    }
-    volatile uint32_t *status =
-        (volatile uint32_t *)((volatile uint8_t *)window + VIRTIO_MMIO_STATUS);
-    uint64_t deadline = nx_deadline_after(RESET_PATIENCE);
-    *status = 0;
-    bool is_reset = *status == 0;
-    while (!is_reset && nx_clock_now() < deadline) {
-        nx_sleep(NX_MILLISECOND);
-        is_reset = *status == 0;
-    }
-    if (!is_reset) {
-        nx_log("init: device does not reset mmio=0x%lx", device->base);
-    }
-    nx_unmap(window);
-    return is_reset;
-}
-
-bool machine_quiesce(enum device_id id)
-{
-    const struct device *device = &devices[id];
-    if (!device->present) {
-        return true;
-    }
-    bool still = id != DEVICE_BLOCK || virtio_reset(device);
-    // Refused when nothing is pending, which is just as well.
-    (void)!nx_interrupt_ack(device->interrupt);
-    return still;
 }
 
 void machine_power_off(void)

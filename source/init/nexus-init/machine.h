@@ -36,10 +36,6 @@ const struct device *machine_device(enum device_id id);
 // /chosen/bootargs, "" when there is none.
 const char *machine_bootargs(void);
 
-// Makes a device harmless after its driver has died: no DMA of the dead driver's goes on, and no
-// interrupt of its is left unanswered. False: it does not reset, and may write to memory for ever.
-NX_MUST_CHECK bool machine_quiesce(enum device_id id);
-
 __attribute__((noreturn)) void machine_power_off(void);
 
 #endif

@@ -5,6 +5,7 @@
 #include "nexus/log.h"
 #include "nexus/process.h"
 #include "nexus/thread.h"
+#include "quiesce.h"
 
 #define READY_PATIENCE    (10 * NX_SECOND)
 #define TARDY_MAX         3u // starts in a row that exceed it; then the service is down
@@ -236,21 +237,23 @@ void supervisor_facts(enum program_id id, struct nx_service_facts *facts)
 // clients', which may be dead, too. All of it goes back to nobody before the device is still.
 static void held_release(enum program_id id)
 {
-    if (machine_quiesce(program_row(id)->device)) {
+    if (device_quiesce(program_row(id)->device)) {
         (void)!process_kill(id, NX_EXIT_LET_GO); // its death is what supervisor_exits hears of next
         return;
     }
     programs[id].running = false; // and its process stays as it is
-    service_down(id, "its device does not reset");
-    services_advance();
+    if (programs[id].state != NX_SERVICE_DOWN) {
+        service_down(id, "its device does not reset");
+        services_advance();
+    }
 }
 
 static void service_ended(enum program_id id, int64_t exit_status)
 {
     struct supervised *program = &programs[id];
     const struct program_row *row = program_row(id);
-    (void)!machine_quiesce(
-        row->device); // of a driver that was not held: there is no memory to mind
+    // Of a driver that was not held: there is no memory to mind.
+    (void)!device_quiesce(row->device);
     if (program->state == NX_SERVICE_DOWN) {
         return;
     }

@@ -5,6 +5,7 @@
 #include "nexus/clock.h"
 #include "nexus/log.h"
 #include "nexus/memory.h"
+#include "nexus/mmio.h"
 #include "nexus/registry.h"
 #include "virtioblkd.h"
 #include <stdlib.h>
@@ -18,13 +19,13 @@
 static uint32_t register_read(void *context, uint32_t offset)
 {
     const struct virtioblkd *service = context;
-    return *(volatile uint32_t *)(volatile void *)(service->registers + offset);
+    return nx_mmio_read32(service->registers, offset);
 }
 
 static void register_write(void *context, uint32_t offset, uint32_t value)
 {
     const struct virtioblkd *service = context;
-    *(volatile uint32_t *)(volatile void *)(service->registers + offset) = value;
+    nx_mmio_write32(service->registers, offset, value);
 }
 
 static void device_fence(void *context)

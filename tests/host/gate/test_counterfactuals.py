@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every marker has a counterfactual: the table in docs/testing.md against the markers and the profiles.
+"""Every marker has a counterfactual: the tables in docs/testing.md against the markers and the profiles.
 
-The table's rows are `| MARKER | PROFILE | what it removes |`, a marker as tests/markers/ has it.
+The rows of the first are `| MARKER | PROFILE | what it removes |`, a marker as tests/markers/ has it. Those of
+the second, on other verdicts, are `| PROFILE: verdict | PROFILE | what it removes |`.
 """
 
 import re
@@ -16,13 +17,23 @@ import gate  # noqa: E402  (after the path)
 import profiles  # noqa: E402
 
 ROW = re.compile(r"^\| `(?P<marker>[^`]+)` \| `(?P<profile>[\w-]+)` \| \S.* \|$", re.MULTILINE)
+VERDICT = re.compile(r"^\| `(?P<judged>[\w-]+)`: \S.* \| `(?P<profile>[\w-]+)` \| \S.* \|$", re.MULTILINE)
 HEADING = "### Which mutant turns which marker red"
+VERDICT_HEADING = "### Which mutant turns which other verdict red"
 NAMES = {profile.name: profile for profile in profiles.PROFILES}
 
 
+def section(heading: str) -> str:
+    """What stands under a heading, up to the next one."""
+    return re.split(r"\n##", (ROOT / "docs" / "testing.md").read_text().split(heading)[1])[0]
+
+
 def rows() -> list[tuple[str, str]]:
-    section = (ROOT / "docs" / "testing.md").read_text().split(HEADING)[1].split("\n## ")[0]
-    return [(match["marker"], match["profile"]) for match in ROW.finditer(section)]
+    return [(match["marker"], match["profile"]) for match in ROW.finditer(section(HEADING))]
+
+
+def verdicts() -> list[tuple[str, str]]:
+    return [(match["judged"], match["profile"]) for match in VERDICT.finditer(section(VERDICT_HEADING))]
 
 
 def required() -> list[str]:
@@ -55,6 +66,17 @@ class CounterfactualTest(unittest.TestCase):
             with self.subTest(marker=marker, profile=name):
                 self.assertIn(name, NAMES)
                 self.assertTrue(turns_red(marker, NAMES[name]))
+
+    def test_each_profile_that_is_red_has_a_row(self) -> None:
+        named = {name for _, name in rows() + verdicts()}
+        self.assertEqual(sorted(named), sorted(profile.name for profile in profiles.PROFILES if profile.red))
+
+    def test_another_verdict_is_turned_red_by_a_change_that_its_own_profile_does_not_have(self) -> None:
+        for judged, name in verdicts():
+            with self.subTest(judged=judged, profile=name):
+                self.assertIn(judged, NAMES)
+                self.assertEqual(NAMES[judged].red, ())
+                self.assertTrue(set(NAMES[name].mutations) > set(NAMES[judged].mutations))
 
     def test_a_profile_that_is_about_something_else_does_not_count(self) -> None:
         self.assertFalse(turns_red("SELFTEST: end", NAMES["red-disk"]))

@@ -107,11 +107,30 @@ static uint32_t config_read(struct device_model *model, uint32_t offset)
     }
 }
 
+static void device_clear(struct device_model *model)
+{
+    model->status = 0;
+    model->accepted = 0;
+    model->page_size = 0;
+    model->queue_num = 0;
+    model->queue_align = 0;
+    model->queue_pfn = 0;
+    model->queue_ready = false;
+    memset(model->queue_address, 0, sizeof(model->queue_address));
+    model->interrupt_status = 0;
+    model->seen_available = 0;
+    model->used_index = 0;
+    model->pending_count = 0;
+}
+
 static uint32_t status_read(struct device_model *model)
 {
     if (model->resetting && model->reset_delay > 0) {
         model->reset_delay -= model->reset_delay == UINT32_MAX ? 0 : 1;
         return S_ACK | S_DRIVER | S_DRIVER_OK;
+    }
+    if (model->resetting && model->resets_late) {
+        device_clear(model);
     }
     model->resetting = false;
     return model->status;
@@ -191,18 +210,9 @@ static void device_reset(struct device_model *model)
 {
     model->resets++;
     model->resetting = true;
-    model->status = 0;
-    model->accepted = 0;
-    model->page_size = 0;
-    model->queue_num = 0;
-    model->queue_align = 0;
-    model->queue_pfn = 0;
-    model->queue_ready = false;
-    memset(model->queue_address, 0, sizeof(model->queue_address));
-    model->interrupt_status = 0;
-    model->seen_available = 0;
-    model->used_index = 0;
-    model->pending_count = 0;
+    if (!model->resets_late) {
+        device_clear(model);
+    }
 }
 
 static void status_write(struct device_model *model, uint32_t value)

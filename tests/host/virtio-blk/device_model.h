@@ -94,6 +94,7 @@ struct device_model {
         GONE_ZEROS
     } gone;
     uint32_t reset_delay; // STATUS reads so often non-zero after a reset; UINT32_MAX: for ever
+    bool resets_late;     // requests in flight go on until STATUS reads 0
     uint64_t bad_sector;  // reads that touch it fail with IOERR
     bool interrupt_stuck; // InterruptStatus stays set whatever is acknowledged
     struct model_register_lie register_lie;
@@ -150,6 +151,9 @@ void device_model_write(struct device_model *model, uint32_t offset, uint32_t va
 // Answers the n-th pending request (any order is allowed) and interrupts if the driver asked to.
 void device_model_complete(struct device_model *model, uint32_t which);
 void device_model_complete_all(struct device_model *model);
+
+// Writes what the n-th pending request asks for into memory, and goes on with it.
+void device_model_write_early(struct device_model *model, uint32_t which);
 
 // The interrupt line.
 bool device_model_line(const struct device_model *model);

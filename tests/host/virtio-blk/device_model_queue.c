@@ -419,6 +419,15 @@ void device_model_complete_all(struct device_model *model)
     }
 }
 
+void device_model_write_early(struct device_model *model, uint32_t which)
+{
+    if (which >= model->pending_count) {
+        model_complain(model, "test: request %u is not pending", which);
+        return;
+    }
+    data_fill(model, &model->pending[which]);
+}
+
 bool device_model_line(const struct device_model *model)
 {
     return model->interrupt_status != 0 || model->interrupt_stuck;

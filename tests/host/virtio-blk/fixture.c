@@ -8,6 +8,8 @@
 
 #define POISON 0xee
 
+struct memory_watch memory_watch;
+
 static uint32_t bench_read32(void *context, uint32_t offset)
 {
     struct bench *bench = context;
@@ -37,6 +39,7 @@ struct bench *bench_create(uint32_t version)
 {
     struct bench *bench = calloc(1, sizeof(*bench));
     assert_non_null(bench);
+    memory_watch = (struct memory_watch){0}; // a test that failed may have left its own
     bench->rings = aligned_alloc(PAGE, VIRTIO_BLK_DMA_BYTES);
     bench->arena = aligned_alloc(PAGE, ARENA_PAGES * PAGE);
     assert_non_null(bench->rings);

@@ -1,36 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The catalogue of hostile devices, third part: what takes more than a row. Storms, scribbling, bad
-// moments, devices that come back as others.
+// The catalogue of hostile devices, third part: what takes more than a row. Storms, bad moments,
+// devices that come back as others.
 #include "hostile.h"
-
-#include <stdio.h>
-#include <string.h>
-
-#define F_INDIRECT_AND_EVENT (UINT64_C(3) << 28)
-
-// Both transports have it in the second page.
-static uint8_t *used_ring(const struct bench *bench)
-{
-    return bench->rings + PAGE;
-}
-
-static void reads_submit(struct bench *bench, struct read *reads, uint32_t count)
-{
-    for (uint32_t index = 0; index < count; index++) {
-        read_prepare(&reads[index], 8 * index, 8, index);
-        read_submit(bench, &reads[index]);
-    }
-    virtio_blk_kick(&bench->device);
-}
-
-// A read of an honest device succeeds.
-static void serves_again(struct bench *bench)
-{
-    struct read read;
-    read_prepare(&read, 40, 8, 7);
-    assert_status(bench_read(bench, &read), NX_OK);
-    assert_content(bench, &read);
-}
 
 // ---- Interrupts ---------------------------------------------------------------------------------
 
@@ -97,115 +68,6 @@ static void interrupts_without_cause(const void *row, uint32_t version)
     bench_destroy(bench);
 }
 
-static void kicks_refused_by_event(const void *row, uint32_t version)
-{
-    (void)row;
-    struct bench *bench = bench_ready(version);
-    struct read read;
-    // avail_event far away: the device never wants to hear of anything.
-    uint16_t far_away = 0x7fff;
-    memcpy(used_ring(bench) + 4 + 8 * 128, &far_away, sizeof(far_away));
-    read_prepare(&read, 0, 8, 0);
-    read_submit(bench, &read);
-    virtio_blk_kick(&bench->device);
-    assert_int_equal(bench->model.notifications, 0);
-    assert_status(virtio_blk_expire(&bench->device, bench->now + READ_TIMEOUT), NX_ERR_TIMED_OUT);
-    assert_status(virtio_blk_reset(&bench->device, bench->now), NX_OK);
-    bench_collect(bench);
-    assert_status(read.request.status, NX_ERR_TIMED_OUT);
-    assert_status(bench_read(bench, &read), NX_OK);
-    bench_destroy(bench);
-}
-
-static void scribbles_over_descriptors(const void *row, uint32_t version)
-{
-    (void)row;
-    struct bench *bench = bench_create(version);
-    struct read reads[4];
-    bench->model.feature_bits &= ~(UINT64_C(1) << 28); // chains in the queue itself
-    assert_status(bench_attach(bench), NX_OK);
-    for (uint32_t round = 0; round < 200; round++) {
-        for (uint32_t index = 0; index < 4; index++) {
-            read_prepare_scattered(&reads[index], 8 * index, 8, 2 + index % 2 * 2);
-            reads[index].segments[0].bus_address = ARENA_BUS + index * PAGE;
-            read_submit(bench, &reads[index]);
-        }
-        virtio_blk_kick(&bench->device);
-        // Everything was fetched: table and available ring are overwritten behind the driver.
-        memset(bench->rings, (int)(round & 0xff), 16 * 128);
-        memset(bench->rings + 16 * 128 + 4, (int)(round & 0xff), 2 * 128);
-        device_model_complete_all(&bench->model);
-        assert_status(bench_serve(bench), NX_OK);
-        bench_collect(bench);
-        assert_int_equal(bench->device.queue.free_count, 128);
-    }
-    assert_int_equal(bench->returned, 800);
-    bench_destroy(bench);
-}
-
-static void used_index_back(const void *row, uint32_t version)
-{
-    (void)row;
-    struct bench *bench = bench_ready(version);
-    struct read reads[3];
-    for (uint32_t index = 0; index < 3; index++) {
-        read_prepare(&reads[index], 8 * index, 8, index);
-        read_submit(bench, &reads[index]);
-    }
-    virtio_blk_kick(&bench->device);
-    device_model_complete(&bench->model, 0);
-    device_model_complete(&bench->model, 0);
-    assert_status(bench_serve(bench), NX_OK);
-    // Two elements were taken, one request is in flight: back to one.
-    uint16_t back = 1;
-    memcpy(used_ring(bench) + 2, &back, sizeof(back));
-    device_model_raise(&bench->model, 1);
-    assert_status(bench_serve(bench), NX_ERR_DEVICE);
-    assert_fault(bench, VIRTIO_BLK_FAULT_USED_INDEX);
-    assert_status(virtio_blk_reset(&bench->device, bench->now), NX_OK);
-    bench_collect(bench);
-    assert_int_equal(bench->returned, 3);
-    bench_destroy(bench);
-}
-
-// Within bounds, but two of the three elements were never written.
-static void used_index_jumps_to_all_in_flight(const void *row, uint32_t version)
-{
-    (void)row;
-    struct bench *bench = bench_ready(version);
-    struct read reads[3];
-    const uint16_t all = 3;
-    reads_submit(bench, reads, 3);
-    device_model_complete(&bench->model, 0);
-    memcpy(used_ring(bench) + 2, &all, sizeof(all));
-    assert_status(bench_serve(bench), NX_ERR_DEVICE);
-    assert_fault(bench, VIRTIO_BLK_FAULT_USED_ID_STALE);
-    bench_collect(bench);
-    assert_int_equal(bench->returned, 1);
-    assert_status(virtio_blk_reset(&bench->device, bench->now), NX_OK);
-    bench_collect(bench);
-    assert_int_equal(bench->returned, 3);
-    serves_again(bench);
-    bench_destroy(bench);
-}
-
-static void used_id_inside_chain(const void *row, uint32_t version)
-{
-    (void)row;
-    struct bench *bench = bench_create(version);
-    struct read read;
-    bench->model.feature_bits &= ~(UINT64_C(1) << 28); // chains in the queue itself
-    bench->model.used_lie.kind = USED_ID_NOT_HEAD;
-    assert_status(bench_attach(bench), NX_OK);
-    read_prepare(&read, 0, 8, 0);
-    read_submit(bench, &read);
-    virtio_blk_kick(&bench->device);
-    device_model_complete_all(&bench->model);
-    assert_status(bench_serve(bench), NX_ERR_DEVICE);
-    assert_fault(bench, VIRTIO_BLK_FAULT_USED_ID_STALE);
-    bench_destroy(bench);
-}
-
 static void interrupts_during_reset(const void *row, uint32_t version)
 {
     (void)row;
@@ -254,26 +116,6 @@ static void broken_a_hundred_times(const void *row, uint32_t version)
 }
 
 // ---- Never completing ---------------------------------------------------------------------------
-
-static void kicks_refused_by_flag(const void *row, uint32_t version)
-{
-    (void)row;
-    struct bench *bench = bench_create(version);
-    struct read read;
-    const uint16_t no_notify = 1;
-    bench->model.feature_bits &= ~F_INDIRECT_AND_EVENT;
-    assert_status(bench_attach(bench), NX_OK);
-    memcpy(used_ring(bench), &no_notify, sizeof(no_notify));
-    reads_submit(bench, &read, 1);
-    assert_int_equal(bench->model.notifications, 0);
-    assert_status(virtio_blk_expire(&bench->device, bench->now + READ_TIMEOUT), NX_ERR_TIMED_OUT);
-    assert_fault(bench, VIRTIO_BLK_FAULT_REQUEST_TIMEOUT);
-    assert_status(virtio_blk_reset(&bench->device, bench->now), NX_OK);
-    bench_collect(bench);
-    assert_status(read.request.status, NX_ERR_TIMED_OUT);
-    serves_again(bench);
-    bench_destroy(bench);
-}
 
 static void never_completes_again_and_again(const void *row, uint32_t version)
 {
@@ -544,11 +386,7 @@ static void second_part_too_long(const void *row, uint32_t version)
 
 // ---- The table ----------------------------------------------------------------------------------
 
-static const struct life_case {
-    const char *device;
-    const char *outcome;
-    void (*run)(const void *row, uint32_t version);
-} life_cases[] = {
+static const struct life_case life_cases[] = {
     {"interrupt line stuck", "broken: `interrupt-storm` after 1,001", interrupt_storm},
     {"interrupt line stuck with reads in flight",
      "broken: `interrupt-storm`; reads come back once, by a reset", storm_with_reads_in_flight},
@@ -559,17 +397,9 @@ static const struct life_case {
      interrupts_without_cause},
     {"interrupts while it is being reset", "acknowledged; no read comes back early",
      interrupts_during_reset},
-    {"avail_event that refuses kicks", "broken: `request-timeout`", kicks_refused_by_event},
-    {"NO_NOTIFY without an end", "broken: `request-timeout`", kicks_refused_by_flag},
     {"never completes, 20 resets long",
      "broken: `request-timeout` at each deadline; reads come back once each time",
      never_completes_again_and_again},
-    {"scribbles over descriptors and available ring", "every read comes back",
-     scribbles_over_descriptors},
-    {"used.idx goes back after reads were taken", "broken: `used-index`", used_index_back},
-    {"used.idx jumps to all that is in flight, with one element written",
-     "broken: `used-id-stale`; reads come back once", used_index_jumps_to_all_in_flight},
-    {"used.id in the middle of a chain", "broken: `used-id-stale`", used_id_inside_chain},
     {"reset does not take while reads are in flight", "lost: `reset-stuck`; memory stays pinned",
      reset_never_takes_in_service},
     {"reset takes at the second try", "lost: `reset-stuck`, then used; reads come back once",
@@ -597,15 +427,5 @@ static const struct life_case {
 
 size_t hostile_life_cases(struct hostile_case *cases)
 {
-    size_t count = sizeof(life_cases) / sizeof(life_cases[0]);
-    for (size_t row = 0; row < count; row++) {
-        cases[row] = (struct hostile_case){
-            .moment = "life",
-            .device = life_cases[row].device,
-            .transports = BOTH,
-            .run = life_cases[row].run,
-        };
-        snprintf(cases[row].outcome, sizeof(cases[row].outcome), "%s", life_cases[row].outcome);
-    }
-    return count;
+    return life_cases_fill(cases, life_cases, sizeof(life_cases) / sizeof(life_cases[0]));
 }

@@ -1,40 +1,32 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Breaks each check of the virtio-blk library in turn and says which tests notice.
+"""Breaks each check of the virtio-blk library in turn and says which tests notice: tests/host/mutation.py.
 
 usage: mutants.py [NAME...]     all mutants, or those whose name contains a word
 
-A mutant is one row of MUTANTS: a text of a source file, which must be there exactly once, and what
-stands there instead. The test program is built from the mutated copy and run. A mutant that no test
-notices is a gap, and fails the run. Takes about ten minutes.
+A mutant that no test notices fails the run. Takes about ten minutes.
 """
 
 from __future__ import annotations
 
-import re
-import shutil
-import subprocess
 import sys
-import tempfile
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent.parent.parent
-LIBRARY = ROOT / "source/drivers/storage/virtio-blk"
 TESTS = Path(__file__).resolve().parent
-FLAGS = "-std=gnu17 -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all".split()
-RUN_SECONDS = 180
-SHOWN = 4  # of the tests that notice
+sys.path.insert(0, str(TESTS.parent))
 
+from mutation import ROOT, Mutant, Suite, run  # noqa: E402  (after the path)
 
-@dataclass(frozen=True)
-class Mutant:
-    name: str
-    file: str
-    old: str
-    new: str
-
+LIBRARY = ROOT / "source/drivers/storage/virtio-blk"
+SUITE = Suite(
+    folder=LIBRARY,
+    sources=tuple(sorted(LIBRARY.glob("*.c"))),
+    place="storage/virtio-blk",
+    seen_from="",
+    includes=(TESTS / "fake", ROOT / "source/abi", ROOT / "source/libs", TESTS.parent, TESTS),
+    common=tuple(path for path in sorted(TESTS.glob("*.c")) if path.name != "test_virtio_blk.c"),
+    mains=(TESTS / "test_virtio_blk.c",),
+)
 
 START, BLK, REQUEST, PARTS, INTERRUPT, QUEUE = (
     "virtio_blk_start.c",
@@ -227,66 +219,5 @@ MUTANTS = [
 ]
 
 
-def sources(folder: Path) -> list[Path]:
-    return sorted(folder.glob("*.c"))
-
-
-def compile_all(files: list[Path], root: Path, out: Path) -> list[Path]:
-    """Objects of `files` in `out`, with the library's headers from `root`."""
-    includes = [f"-I{root}", f"-I{ROOT}/source/abi", f"-I{ROOT}/source/libs", f"-I{TESTS.parent}", f"-I{TESTS}"]
-    objects = []
-    for file in files:
-        target = out / f"{file.stem}.o"
-        subprocess.run(["gcc", *FLAGS, *includes, "-c", "-o", str(target), str(file)], check=True, capture_output=True)
-        objects.append(target)
-    return objects
-
-
-def noticed_by(mutant: Mutant, sound: Path) -> list[str]:
-    """The tests that are red with the mutant; a crash or a hang counts as one. `sound`: all objects without it."""
-    with tempfile.TemporaryDirectory() as folder:
-        root = Path(folder)
-        library = root / "storage" / "virtio-blk"
-        shutil.copytree(LIBRARY, library)
-        file = library / mutant.file
-        text = file.read_text()
-        if text.count(mutant.old) != 1:
-            raise SystemExit(f"mutants: {mutant.name}: its text is there {text.count(mutant.old)} times")
-        file.write_text(text.replace(mutant.old, mutant.new))
-        out = root / "objects"
-        shutil.copytree(sound, out)
-        changed = [file] if file.suffix == ".c" else sources(library) + sources(TESTS)
-        try:
-            compile_all(changed, root, out)
-        except subprocess.CalledProcessError as error:
-            raise SystemExit(f"mutants: {mutant.name} does not compile:\n{error.stderr.decode()}") from error
-        program = root / "test"
-        subprocess.run(["gcc", *FLAGS, "-o", str(program), *map(str, out.glob("*.o")), "-lcmocka"], check=True)
-        try:
-            result = subprocess.run([str(program)], capture_output=True, timeout=RUN_SECONDS, check=False, cwd=root)
-        except subprocess.TimeoutExpired:
-            return ["(hangs)"]
-    output = (result.stdout + result.stderr).decode(errors="replace")
-    red = list(dict.fromkeys(re.findall(r"^\[  FAILED  \] (?!\d+ test)(.+)$", output, re.MULTILINE)))
-    if result.returncode != 0 and not red:
-        last = re.findall(r"^\[ RUN      \] (.+)$", output, re.MULTILINE)
-        red = [f"(sanitizer) {last[-1] if last else ''}"]
-    return red
-
-
-def main() -> int:
-    words = sys.argv[1:]
-    chosen = [mutant for mutant in MUTANTS if not words or any(word in mutant.name for word in words)]
-    gaps = 0
-    with tempfile.TemporaryDirectory() as sound, ThreadPoolExecutor(2) as pool:
-        compile_all(sources(LIBRARY) + sources(TESTS), LIBRARY.parent.parent, Path(sound))
-        for mutant, red in zip(chosen, pool.map(noticed_by, chosen, [Path(sound)] * len(chosen))):
-            gaps += not red
-            more = f" and {len(red) - SHOWN} more" if len(red) > SHOWN else ""
-            print(f"{'red  ' if red else 'GREEN'} {mutant.name}: {'; '.join(red[:SHOWN])}{more}", flush=True)
-    print(f"mutants: {len(chosen) - gaps} noticed, {gaps} not")
-    return 1 if gaps else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(SUITE, MUTANTS))

@@ -7,11 +7,43 @@
 
 static struct hostile_case cases[HOSTILE_CASES_MAX];
 
+void reads_submit(struct bench *bench, struct read *reads, uint32_t count)
+{
+    for (uint32_t index = 0; index < count; index++) {
+        read_prepare(&reads[index], 8 * index, 8, index);
+        read_submit(bench, &reads[index]);
+    }
+    virtio_blk_kick(&bench->device);
+}
+
+void serves_again(struct bench *bench)
+{
+    struct read read;
+    read_prepare(&read, 40, 8, 7);
+    assert_status(bench_read(bench, &read), NX_OK);
+    assert_content(bench, &read);
+}
+
+size_t life_cases_fill(struct hostile_case *filled, const struct life_case *rows, size_t count)
+{
+    for (size_t row = 0; row < count; row++) {
+        filled[row] = (struct hostile_case){
+            .moment = "life",
+            .device = rows[row].device,
+            .transports = BOTH,
+            .run = rows[row].run,
+        };
+        snprintf(filled[row].outcome, sizeof(filled[row].outcome), "%s", rows[row].outcome);
+    }
+    return count;
+}
+
 static size_t cases_collect(void)
 {
     size_t count = hostile_attach_cases(cases);
     count += hostile_serve_cases(cases + count);
-    return count + hostile_life_cases(cases + count);
+    count += hostile_life_cases(cases + count);
+    return count + hostile_ring_cases(cases + count);
 }
 
 struct check {

@@ -3,6 +3,8 @@
 #include "nexus/clock.h"
 #include "nexus/process.h"
 
+#define ASK_INTERVAL (2 * NX_MILLISECOND)
+
 uint64_t nx_ticks_to_nanoseconds(uint64_t ticks)
 {
     uint64_t hz = nx_start()->timebase_hz;
@@ -32,4 +34,16 @@ void nx_sleep(uint64_t nanoseconds)
     uint64_t bits;
     // Its only outcome is the time-out.
     (void)!nx_notification_wait(NX_HANDLE_NONE, nx_deadline_after(nanoseconds), &bits);
+}
+
+bool nx_wait_until(bool (*done)(void *), void *context, uint64_t nanoseconds)
+{
+    uint64_t deadline = nx_deadline_after(nanoseconds);
+    while (!done(context)) {
+        if (nx_clock_now() > deadline) {
+            return done(context);
+        }
+        nx_sleep(ASK_INTERVAL);
+    }
+    return true;
 }

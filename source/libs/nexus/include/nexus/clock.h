@@ -3,6 +3,7 @@
 #ifndef NEXUS_CLOCK_H
 #define NEXUS_CLOCK_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define NX_MICROSECOND 1000ull
@@ -25,5 +26,9 @@ uint64_t nx_deadline_after(uint64_t nanoseconds);
 
 // Sleeps at least that long.
 void nx_sleep(uint64_t nanoseconds);
+
+// For what signals nothing, such as counters of the kernel: asks again every 2 ms until
+// `done(context)` or until `nanoseconds` have passed, and returns the last answer.
+bool nx_wait_until(bool (*done)(void *), void *context, uint64_t nanoseconds);
 
 #endif

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Diagnosis records of the kernel: see machine.h.
-#include "machine.h"
+// Diagnosis records of the kernel: see nexus/machine.h.
+#include "nexus/machine.h"
 
-enum nx_status machine_record(enum nx_info_kind kind, uint64_t index, void *record, size_t size)
+enum nx_status nx_machine_record(enum nx_info_kind kind, uint64_t index, void *record, size_t size)
 {
     uint64_t bytes;
     enum nx_status status = nx_system_info(nx_start_handle(NX_START_MACHINE), kind, index, &bytes);

@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Breaks sources on purpose, one mutant after the other, and says which host tests notice.
+
+A mutant is a text of a source file, which must be there exactly once, and what stands there instead. The test
+programs are linked with the mutated copy and run. A mutant that no test notices is a gap.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+FLAGS = "-std=gnu17 -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all".split()
+RUN_SECONDS = 180
+SHOWN = 4  # of the tests that notice
+JOBS = 2
+
+
+@dataclass(frozen=True)
+class Mutant:
+    name: str
+    file: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True)
+class Suite:
+    """What is broken, and the programs that should notice."""
+
+    folder: Path  # whose files are broken, in a copy
+    sources: tuple[Path, ...]  # those of its files that the programs are made of
+    place: str  # where the copy of the folder stands in the directory of a mutant
+    seen_from: str  # the include directory within that; "" for the directory itself
+    includes: tuple[Path, ...]
+    common: tuple[Path, ...]  # other sources of every program
+    mains: tuple[Path, ...]  # one program each
+
+    def everything(self, folder: Path) -> list[Path]:
+        return [folder / path.name for path in self.sources] + [*self.common, *self.mains]
+
+
+def compile_all(suite: Suite, files: list[Path], root: Path, out: Path) -> None:
+    """Objects of `files` in `out`; the suite's include directories come after the one in `root`."""
+    includes = [f"-I{folder}" for folder in (root / suite.seen_from, *suite.includes)]
+    for file in files:
+        command = ["gcc", *FLAGS, *includes, "-c", "-o", str(out / f"{file.stem}.o"), str(file)]
+        subprocess.run(command, check=True, capture_output=True)
+
+
+def copy_of(suite: Suite, root: Path) -> Path:
+    folder = root / suite.place
+    shutil.copytree(suite.folder, folder)
+    return folder
+
+
+def red_tests(program: Path) -> list[str]:
+    """The tests of the program that fail; a crash or a hang counts as one."""
+    try:
+        result = subprocess.run([str(program)], capture_output=True, timeout=RUN_SECONDS, check=False, cwd=program.parent)
+    except subprocess.TimeoutExpired:
+        return ["(hangs)"]
+    output = (result.stdout + result.stderr).decode(errors="replace")
+    red = list(dict.fromkeys(re.findall(r"^\[  FAILED  \] (?!\d+ test)(.+)$", output, re.MULTILINE)))
+    if result.returncode != 0 and not red:
+        last = re.findall(r"^\[ RUN      \] (.+)$", output, re.MULTILINE)
+        red = [f"(sanitizer) {last[-1] if last else ''}"]
+    return red
+
+
+def noticed_by(suite: Suite, mutant: Mutant, sound: Path) -> list[str]:
+    """The tests that are red with the mutant. `sound`: all objects without it."""
+    with tempfile.TemporaryDirectory() as name:
+        root = Path(name)
+        folder = copy_of(suite, root)
+        file = folder / mutant.file
+        text = file.read_text()
+        if text.count(mutant.old) != 1:
+            raise SystemExit(f"mutants: {mutant.name}: its text is there {text.count(mutant.old)} times")
+        file.write_text(text.replace(mutant.old, mutant.new))
+        out = root / "objects"
+        shutil.copytree(sound, out)
+        try:
+            compile_all(suite, [file] if file.suffix == ".c" else suite.everything(folder), root, out)
+        except subprocess.CalledProcessError as error:
+            raise SystemExit(f"mutants: {mutant.name} does not compile:\n{error.stderr.decode()}") from error
+        mains = {main.stem for main in suite.mains}
+        shared = [str(each) for each in out.glob("*.o") if each.stem not in mains]
+        red: list[str] = []
+        for main in sorted(mains):
+            program = root / main
+            own = str(out / f"{main}.o")
+            subprocess.run(["gcc", *FLAGS, "-o", str(program), own, *shared, "-lcmocka"], check=True)
+            red += red_tests(program)
+        return red
+
+
+def run(suite: Suite, mutants: list[Mutant]) -> int:
+    """Try all of them, or those whose name contains a word of the command line; the exit status."""
+    words = sys.argv[1:]
+    chosen = [mutant for mutant in mutants if not words or any(word in mutant.name for word in words)]
+    gaps = 0
+    with tempfile.TemporaryDirectory() as name, ThreadPoolExecutor(JOBS) as pool:
+        root = Path(name)
+        sound = root / "objects"
+        sound.mkdir()
+        compile_all(suite, suite.everything(copy_of(suite, root)), root, sound)
+        count = len(chosen)
+        for mutant, red in zip(chosen, pool.map(noticed_by, [suite] * count, chosen, [sound] * count)):
+            gaps += not red
+            more = f" and {len(red) - SHOWN} more" if len(red) > SHOWN else ""
+            print(f"{'red  ' if red else 'GREEN'} {mutant.name}: {'; '.join(red[:SHOWN])}{more}", flush=True)
+    print(f"mutants: {len(chosen) - gaps} noticed, {gaps} not")
+    return 1 if gaps else 0
