@@ -42,8 +42,8 @@ NX_MUST_CHECK enum nx_status nx_block_info(struct nx_block_facts *facts);
 
 // Reads `count` sectors from `lba` to `offset` (bytes) of a memory object that the caller may write
 // and transfer. On a refusal `reason`, unless NULL, holds NX_BLOCK_REASON_BYTES of text that names
-// it, perhaps empty. A restart of the service on the way is waited for. After a failure the disk may
-// go on writing to that place, until a later read to it has succeeded.
+// it, perhaps empty. A restart of the service on the way is waited for. After a failure the disk
+// may go on writing to that place, until a later read to it has succeeded.
 NX_MUST_CHECK enum nx_status nx_block_read(uint64_t lba, uint32_t count, nx_handle memory,
                                            uint64_t offset, char *reason);
 
