@@ -16,17 +16,19 @@ void lock_init(struct lock *lock, enum lock_rank rank)
     lock->rank = rank;
 }
 
-void lock_acquire(struct lock *lock)
+void lock_wait(struct lock *lock)
 {
     lock_check_acquire(lock);
-    if (lock_try(lock, hart_self()))
-        return;
-    counter_add(&hart_self()->lock_contended, 1);
     do {
         // Read until it looks free: a failed try takes the line from the holder.
         while (atomic_load_explicit(&lock->word, memory_order_relaxed) != LOCK_FREE)
             arch_relax();
     } while (!lock_try(lock, hart_self()));
+}
+
+void lock_acquire(struct lock *lock)
+{
+    lock_acquire_fast(lock);
 }
 
 void lock_release(struct lock *lock)

@@ -95,13 +95,6 @@ static const char *parse_conversion(const char *format, struct conversion *conve
     return *format != '\0' ? format + 1 : format;
 }
 
-static void put_signed(struct output *output, const struct conversion *conversion, int64_t value)
-{
-    const uint64_t magnitude = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
-
-    put_number(output, conversion, value < 0 ? "-" : "", magnitude, 10);
-}
-
 // A va_list inside a struct can be passed on by address on every ABI.
 struct argument_list {
     va_list list;
@@ -116,12 +109,14 @@ static uint64_t take_unsigned(struct argument_list *arguments, const struct conv
 static void put_conversion(struct output *output, struct conversion *conversion,
                            struct argument_list *arguments)
 {
+    int64_t number;
+
     switch (conversion->letter) {
     case 'd':
-    case 'i':
-        put_signed(output, conversion,
-                   conversion->is_long ? va_arg(arguments->list, int64_t)
-                                       : va_arg(arguments->list, int));
+        number =
+            conversion->is_long ? va_arg(arguments->list, int64_t) : va_arg(arguments->list, int);
+        put_number(output, conversion, number < 0 ? "-" : "",
+                   number < 0 ? 0 - (uint64_t)number : (uint64_t)number, 10);
         return;
     case 'u':
         put_number(output, conversion, "", take_unsigned(arguments, conversion), 10);

@@ -43,15 +43,10 @@ static uint32_t queued_count(const struct hart *hart)
     return atomic_load_explicit(&hart->run_queue.length, memory_order_relaxed);
 }
 
-static bool has_queued(const struct hart *hart)
-{
-    return queued_count(hart) != 0;
-}
-
 // Idles, and nothing waits there that will keep it from doing so.
 static bool is_free(const struct hart *hart)
 {
-    return running_class(hart) == CLASS_IDLE && !has_queued(hart) &&
+    return running_class(hart) == CLASS_IDLE && queued_count(hart) == 0 &&
            atomic_load_explicit(&hart->arrival, memory_order_relaxed) == NULL;
 }
 
@@ -199,7 +194,7 @@ static inline struct thread *steal(struct hart *hart)
     // The queue of a hart that is not there is empty.
     for (uint32_t step = 1; step < NX_HARTS_MAX; step++) {
         struct hart *victim = &harts[(hart->index.value + step) % NX_HARTS_MAX];
-        if (!has_queued(victim) || (idle & victim->bit) != 0)
+        if (queued_count(victim) == 0 || (idle & victim->bit) != 0)
             continue;
         // Failing to find a thread that may move here is the usual answer, not an error.
         if (scheduler_steal(hart, victim, RUN_QUEUE_STEAL_MAX, NX_CLASS_COUNT - 1) == NX_OK)
@@ -245,7 +240,7 @@ static __attribute__((noinline)) struct thread *next_of_many(struct hart *hart,
 static inline struct thread *next_thread(struct hart *hart)
 {
     struct thread *thread = take_arrival(hart);
-    if (hart->handoff != NULL || has_queued(hart) ||
+    if (hart->handoff != NULL || queued_count(hart) != 0 ||
         (thread != NULL && !scheduler_may_run(thread, hart->bit)))
         return next_of_many(hart, thread);
     return thread != NULL ? thread : steal(hart);
@@ -272,7 +267,7 @@ void scheduler_recheck(const struct thread *thread)
 
 static inline bool tick_wanted(const struct hart *hart)
 {
-    return counter_read(&hart->ticks) < TIMER_PROOF_TICKS || has_queued(hart) ||
+    return counter_read(&hart->ticks) < TIMER_PROOF_TICKS || queued_count(hart) != 0 ||
            reclaim_is_pending(hart);
 }
 
@@ -352,7 +347,7 @@ void scheduler_run_next(void)
     if (next == NULL)
         next = idle_until_work(hart);
     scheduler_switch_to(next);
-    if (has_queued(hart))
+    if (queued_count(hart) != 0)
         timer_start_tick(hart);
 }
 
@@ -411,7 +406,7 @@ void scheduler_preempt(void)
     if (next != NULL) // this hart had left the idle loop by itself
         run_queue_push(&hart->run_queue, next, false);
     next = take_handoff(hart, thread_class(current));
-    if (has_queued(hart))
+    if (queued_count(hart) != 0)
         timer_start_tick(hart);
     if (next == NULL) {
         if (floor >= NX_CLASS_COUNT && scheduler_may_run(current, hart_bit(hart)))
@@ -460,7 +455,7 @@ static void even_out(struct hart *hart, struct hart *other)
 static void count_tick(struct hart *hart, uint64_t now)
 {
     uint32_t turn = counter_read(&hart->ticks) % NX_HARTS_MAX;
-    if (has_queued(hart)) {
+    if (queued_count(hart) != 0) {
         // Another idle hart each time: the first of them may not be allowed to take what is queued.
         wake_thief(hart, UINT32_MAX << turn);
         requeue_lower(hart);
