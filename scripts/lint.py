@@ -44,7 +44,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
 }
 # What people wrote: sources, build files, documents.
 TEXTS = (".c", ".h", ".S", ".cpp", ".py", ".sh", ".build", ".capnp", ".dts", ".md")
-LICENSED = (*TEXTS, ".ld", ".ini", ".pml", ".clang-format", ".clang-tidy", ".gitignore", ".ci/run")
+LICENSED = (*TEXTS, ".ld", ".ini", ".pml", ".inc", ".clang-format", ".clang-tidy", ".gitignore", ".ci/run")
 # For Linux's compiler, with which tests/bench/linux/guest.py builds them; no part of this build.
 LINUX_PROGRAMS = "tests/bench/linux/guest/"
 ARCH = f"{KERNEL}/src/arch"

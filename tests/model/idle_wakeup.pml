@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Three harts push threads to each other's run queues, tell idle ones by IPI, and sleep when they find
-// nothing: no hart sleeps beside a thread in its queue or in its slot. sched/scheduler.h and core/hart.h say why.
+// Three harts push threads to each other's run queues, tell idle ones by IPI, and sleep when they
+// find nothing: no hart sleeps beside a thread in its queue or in its slot. sched/scheduler.h and
+// core/hart.h say why.
 //
-// Each statement is one step that the others see whole, in program order: what the kernel's fences give
-// it. The mutants are the orders that a missing fence, or a careless edit, would give.
+// Each statement is one step that the others see whole, in program order: what the kernel's fences
+// give it. The mutants are the orders that a missing fence, or a careless edit, would give.
 //   MUTANT_LOOK_BEFORE_ANNOUNCE   the idle hart looks at its queue before it says that it is idle
 //   MUTANT_ASK_BEFORE_PUSH        the pusher reads running_class before its push is visible
 //   MUTANT_CLEAR_AFTER_EXCHANGE   the receiver clears SSIP after it has taken the mailbox

@@ -9,7 +9,11 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 verdicts=0
 
-# check MODEL [MUTANT]: prints the number of errors that Spin finds, or "incomplete".
+# What pan says when it has not searched everything.
+partial='search depth too small\|search not completed\|out of memory\|reached.*bound'
+
+# check MODEL [MUTANT]: prints the number of errors that Spin finds, or "incomplete": no error is a
+# result only if every state was visited.
 check() {
     local model=$1
     local defines=()
@@ -18,16 +22,18 @@ check() {
     (
         cd "$work"
         spin "${defines[@]}" -a "$here/$model.pml" >spin.log
-        "${CC:-cc}" -O2 -w -DSAFETY -DCOLLAPSE -o pan pan.c
-        timeout 60 ./pan -m1000000 -n >pan.log 2>&1 || true
+        "${CC:-cc}" -O2 -w -DSAFETY -DCOLLAPSE -DMEMLIM=2000 -o pan pan.c
+        timeout 600 ./pan -m1000000 -n >pan.log 2>&1 || true
     )
-    if ! grep -q 'errors: ' "$work/pan.log" ||
-        grep -q 'max search depth too small\|Search not completed' "$work/pan.log" &&
-        grep -q 'errors: 0' "$work/pan.log"; then
+    local errors
+    errors=$(sed -n 's/.*errors: \([0-9]*\).*/\1/p' "$work/pan.log")
+    if [ -z "$errors" ] || {
+        [ "$errors" = 0 ] && grep -qi "$partial" "$work/pan.log"
+    }; then
         echo incomplete
         return
     fi
-    sed -n 's/.*errors: \([0-9]*\).*/\1/p' "$work/pan.log"
+    echo "$errors"
 }
 
 if [ $# -eq 0 ]; then

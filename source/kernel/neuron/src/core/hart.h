@@ -159,7 +159,8 @@ uint32_t hart_start_all(void);
 #define HART_PAUSE_NANOSECONDS 200000ull
 void hart_pause(void);
 
-// Stops this hart, with `leaving` set and no lock held: its threads, deadlines and interrupts move.
+// Stops this hart, with `leaving` set and no lock held: its threads, deadlines and interrupts move
+// (tests/model/hart_leaving.pml).
 _Noreturn void hart_leave_now(void);
 
 // What a secondary does first: marks itself online, then fences (pitfall 11).

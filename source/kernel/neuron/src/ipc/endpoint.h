@@ -11,11 +11,12 @@
 // device has: NX_ERR_BUSY tells it of another caller, who stays queued. Nothing need be saved then
 // for the one request that is under way.
 //
-// The endpoint's lock (rank OBJECT) guards the queues; callers are in theirs only while the others
-// are empty. A thread in a queue is owned by the endpoint; see sched/thread.h for how it leaves.
+// The endpoint's lock (rank OBJECT) guards the queues; a caller is in one only while no receiver is
+// free. A thread in a queue is owned by the endpoint; see sched/thread.h for how it leaves.
 // Between leaving the queue and AWAITING_REPLY a caller is carried by the receiver's hart; kill and
 // timeout do not see it then, so the carrier looks for both after publishing the new state
-// (settle_caller).
+// (settle_caller). The models are tests/model/caller_ownership.pml, saved_reply.pml and
+// keeping_receiver.pml.
 #ifndef NEURON_ENDPOINT_H
 #define NEURON_ENDPOINT_H
 

@@ -6,7 +6,7 @@
 // Each is a list of preconditions; the first that fails returns with nothing changed, and the
 // system call takes the slow path (ipc/endpoint.c), which handles everything and gives the same
 // results. Behind the line marked "committed" nothing can fail. Ownership and ordering are those of
-// sched/thread.h and ipc/endpoint.h.
+// sched/thread.h and ipc/endpoint.h; the models are tests/model/fast_path*.pml.
 //
 // The words of a message stay in the sender's registers a1..a6, which become the receiver's: the
 // code of fastpath.c is compiled not to touch them (meson.build), so it calls only what takes one

@@ -15,7 +15,8 @@
 // Ordering: retirement follows the unlinking of the object, and a full fence separates it from the
 // reading of the counters. A hart that leaves the idle loop clears `resting`, then fences, then
 // looks anything up. A pass is counted with release order after the hart's last use. So a hart that
-// is seen resting or past its snapshot cannot have found the object before, nor find it later.
+// is seen resting or past its snapshot cannot have found the object before, nor find it later
+// (tests/model/reclamation.pml).
 #ifndef NEURON_RECLAIM_H
 #define NEURON_RECLAIM_H
 

@@ -17,7 +17,7 @@
 // Why an idle hart misses nothing: it announces that it is idle (running_class = -1), fences, looks
 // at its queue and mailbox once more, then sleeps; wfi returns at once if an interrupt already
 // pends. Whoever pushes a thread fences after the push and then reads running_class, so at least
-// one of the two sees the other.
+// one of the two sees the other (tests/model/idle_wakeup.pml, busy_hart.pml).
 #ifndef NEURON_SCHEDULER_H
 #define NEURON_SCHEDULER_H
 
