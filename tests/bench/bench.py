@@ -185,7 +185,10 @@ def bench(rows: list[Row], vs_linux: bool, is_lean: bool) -> int:
     progress(f"written: {BUILD / 'bench.json'} and bench.svg")
     if any(each.figure is None for each in results):
         return BROKEN
-    return 0 if all(each.met or not each.judged for each in results) else MISSED
+    if linux and linux.no_rates:
+        return BROKEN
+    missed = any(each.judged and not each.met for each in results) or bool(linux and not linux.rates_met)
+    return MISSED if missed else 0
 
 
 def write_record() -> int:

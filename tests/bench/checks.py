@@ -3,6 +3,7 @@
 
 import sys
 from functools import cache
+from pathlib import Path
 
 from machine import RESULTS, TIMEOUT_SECONDS, BenchError, progress
 from qemu_boot import ROOT, Boot
@@ -38,7 +39,8 @@ def longest() -> tuple[int, int]:
     stretch = hold = 0
     RESULTS.mkdir(parents=True, exist_ok=True)
     for number, options in enumerate(latency.SUITE):
-        progress(f"latency: boot {number + 1} of {len(latency.SUITE)}: {options}")
+        about = " ".join(f"{name}={Path(value).name}" for name, value in options.items())
+        progress(f"latency: boot {number + 1} of {len(latency.SUITE)}: {about}")
         log = RESULTS / f"latency-{number}.log"
         found, outcome = latency.measure(log, {"APPEND": latency.SELFTEST} | options, TIMEOUT_SECONDS)
         if outcome.end != "exit" or not found.stretches or not found.holds:

@@ -15,13 +15,14 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT / "scripts"))
 
-from qemu_boot import BUILD, Boot, Outcome  # noqa: E402  (after the path)
+import kills  # noqa: E402  (after the path)
+from qemu_boot import BUILD, Boot, Outcome  # noqa: E402
 
 PLUGIN = BUILD / "tools" / "qemu-latency" / "latency.so"
 RELEASE_KERNEL = BUILD / "neuron-release.elf"
 TOOLS = "riscv64-unknown-elf-"
 # Functions of core/lock.c and core/lock_inline.h.
-ACQUIRES = {"lock_acquire", "lock_try", "lock_try_acquire_fast"}
+ACQUIRES = {"lock_acquire", "lock_wait", "lock_try", "lock_try_acquire_fast"}
 RELEASES = {"lock_release", "lock_release_fast"}
 ATOMIC = re.compile(r"(sc|amo\w+)\.[wd]")
 INSTRUCTION = re.compile(r"\s*([0-9a-f]+):\s+(\S+)")
@@ -30,7 +31,8 @@ FUNCTIONS_SHOWN = 8
 STRETCH_BUDGET = 20000
 HOLD_BUDGET = 2000
 SELFTEST = "nexus.selftest=1 nexus.poweroff=1"
-# The boots over which `./nexus bench` looks.
+ATTACKS = "fork-bomb,memory-hog,handle-hog,notification-flood,spin,double-reply,queue-hog"
+# The boots over which `./nexus bench` looks: self-tests, programs that attack, services that die.
 SUITE = (
     {"SMP": "1"},
     {"SMP": "2"},
@@ -41,6 +43,8 @@ SUITE = (
     {"SMP": "4", "DTB": "qemu"},
     {"SMP": "4", "MEMORY": "16M"},
     {"SMP": "4", "MEMORY": "1G"},
+    {"SMP": "4", "INITRD": str(BUILD / "attack.cpio"), "APPEND": f"nexus.attack={ATTACKS}"},
+    {"SMP": "4"} | kills.options(kills.SERVICES, 5, 1),
 )
 
 

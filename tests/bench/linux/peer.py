@@ -184,6 +184,10 @@ class Comparison:
         except BenchError as error:
             self.no_rates = str(error)
 
+    @property
+    def rates_met(self) -> bool:
+        return all(each.met for each in self.rates)
+
     def peer_of(self, row: str) -> float | None:
         """The cheapest of Linux's ways to do what this row of our table does."""
         ways = [self.figures.counts.get(each.name) for each in (*SUBJECTS, BOOT) if row in each.peer_of]

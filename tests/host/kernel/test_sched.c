@@ -4,6 +4,7 @@
 
 #include "arch_inline.h"
 #include "core/hart.h"
+#include "core/lock_inline.h"
 #include "core/selftest.h"
 #include "sched/scheduler.h"
 #include "sched/thread.h"
@@ -406,6 +407,20 @@ static void test_a_tick_takes_a_thread_from_a_queue_that_is_longer_by_two(void *
     harts[0].tick_deadline = ARCH_TIMER_NEVER;
 }
 
+static void test_a_lock_that_is_not_free_counts_as_contended_whoever_waits_for_it(void **state)
+{
+    (void)state;
+    struct lock lock;
+    uint64_t before = counter_read(&harts[0].lock_contended);
+    uint64_t before_there = counter_read(&harts[1].lock_contended);
+    lock_init(&lock, LOCK_RANK_RUN_QUEUE);
+    assert_true(lock_try_acquire_fast(&lock, &harts[0]));
+    assert_int_equal(counter_read(&harts[0].lock_contended), before);
+    assert_false(lock_try_acquire_fast(&lock, &harts[1]));
+    assert_int_equal(counter_read(&harts[1].lock_contended), before_there + 1);
+    lock_release(&lock);
+}
+
 static void come_back(void *argument)
 {
     (void)argument;
@@ -558,6 +573,7 @@ int main(void)
         cmocka_unit_test(test_a_thread_sent_by_the_slot_of_a_hart_that_leaves_moves_on),
         cmocka_unit_test(test_threads_that_become_ready_at_once_go_to_idle_harts_of_their_own),
         cmocka_unit_test(test_a_tick_takes_a_thread_from_a_queue_that_is_longer_by_two),
+        cmocka_unit_test(test_a_lock_that_is_not_free_counts_as_contended_whoever_waits_for_it),
         cmocka_unit_test(test_a_hart_comes_back_to_an_empty_mailbox),
         cmocka_unit_test(test_the_most_urgent_class_runs_first),
         cmocka_unit_test(test_a_killed_process_ends_although_others_never_leave_its_class_a_turn),
