@@ -53,11 +53,16 @@ class Result:
         return self.figure >= self.row.budget if self.row.at_least else self.figure <= self.row.budget
 
 
+def disk_options(row: Row) -> dict[str, str]:
+    return {"DISK": str(row.disk())} if row.disk is not None else {}
+
+
 def boot_for(rows: list[Row], smp: int, icount: bool) -> Run:
     subjects = [EMPTY] if icount else []
     for row in sorted(rows, key=lambda row: row.late):
         subjects += [name for name in (row.needs, row.subject) if name and name not in subjects]
-    return machine.run(f"smp{smp}{'' if icount else '-wall-clock'}", subjects, smp, icount)
+    about = f"smp{smp}{'' if icount else '-wall-clock'}{'-own-disk' if rows[0].disk is not None else ''}"
+    return machine.run(about, subjects, smp, icount, options=disk_options(rows[0]))
 
 
 def judge_row(row: Row, run: Run | None) -> Result:
@@ -79,8 +84,8 @@ def measure(rows: list[Row]) -> list[Result]:
     """Boot each machine that the rows ask for once; the results are in the rows' order."""
     results: dict[str, Result] = {}
     counted = [row for row in rows if row.check is None]
-    for smp, icount in dict.fromkeys((row.smp, row.icount) for row in counted):
-        chosen = [row for row in counted if (row.smp, row.icount) == (smp, icount)]
+    for smp, icount, disk in dict.fromkeys((row.smp, row.icount, row.disk) for row in counted):
+        chosen = [row for row in counted if (row.smp, row.icount, row.disk) == (smp, icount, disk)]
         run = boot_for(chosen, smp, icount)
         results |= {row.name: judge_row(row, run) for row in chosen}
     results |= {row.name: judge_row(row, None) for row in rows if row.check is not None}
@@ -155,7 +160,9 @@ def write_chart(results: list[Result], linux: Comparison | None, path: Path) -> 
 def show_profile(row: Row, blocks: bool) -> int:
     if not row.icount or row.check is not None:
         raise BenchError(f"{row.name} is not counted in instructions, so there is no account of it")
-    run = machine.run(f"profile-{row.name}", [row.subject], row.smp, meter_options=",profile=on")
+    run = machine.run(
+        f"profile-{row.name}", [row.subject], row.smp, meter_options=",profile=on", options=disk_options(row)
+    )
     if row.subject in run.failures:
         raise BenchError(f"{row.subject}: {run.failures[row.subject]}")
     region = run.regions[row.subject]

@@ -10,6 +10,7 @@ Peers' figures were counted in the same way, on the same QEMU; docs/performance.
 import statistics
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import checks
@@ -21,6 +22,7 @@ from meter import EVERYTHING, KERNEL, START_COST, USER, difference, total
 EMPTY = "empty"
 UNIT = "instructions"
 PAGES_OF_BATCH = 4096
+PAGES_OF_COLD_FILE = throughput.COLD_BYTES // throughput.BLOCK
 READS_OF_LAP = 32
 SWITCHES_OF_ROUND = 2
 WITHOUT_FIRMWARE = (KERNEL, USER)
@@ -107,6 +109,7 @@ class Row:
     icount: bool = True
     late: bool = False  # its subject leaves something behind that costs the others, so it comes last
     count: Count = rounds()
+    disk: Callable[[], Path] | None = None  # makes the disk of its boot; None: the package image
     check: Callable[[], float] | None = None
     unit: str = UNIT
     at_least: bool = False  # the budget is a floor
@@ -146,6 +149,8 @@ ROWS = [
     Row("block-sequential", "queued 128 KiB reads per a polling reader's", 0.9, check=throughput.sequential_ratio,
         unit="times", at_least=True),
     Row("file", "open + read 4 KiB + close through libc, cached", 6000, subject="file"),
+    Row("file-cold", "cold page of a file through libc, verified", 95_000, subject="file-cold", disk=throughput.file_disk,
+        count=rounds(operations=PAGES_OF_COLD_FILE)),
     Row("first-user", "kernel entry to the first user instruction", 1_000_000, 177_244, "seL4", count=boot("first_user")),
     Row("first-user-smp4", "the same with four harts, all of them", 2_000_000, smp=4, count=boot("first_user")),
     Row("mounted", "kernel entry to `pkgfs: mounted`", 10_000_000, 421_000_000, "xv6, prompt", count=mounted),

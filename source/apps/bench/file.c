@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Subjects: open, read 4 KiB and close a cached file of pkg://, as any C program does; and, by the
-// clock, large files that nobody has read yet, from the image that tests/bench/throughput.py makes.
+// Subjects: open, read 4 KiB and close a cached file of pkg://, as any C program does; and large
+// files that nobody has read yet, from the image that tests/bench/throughput.py makes.
 #include "bench.h"
 #include "bench_disk.h"
 #include "nexus/log.h"
@@ -62,11 +62,14 @@ static uint64_t cold_read(const char *path)
 
 bool subject_file_cold(void)
 {
+    NX_MARK(NX_MARK_BEGIN);
     for (uint32_t i = 0; i < COLD_FILES; i++) {
         char path[32];
         snprintf(path, sizeof(path), "pkg://bench/cold-%u.bin", (unsigned)i);
         uint64_t start = nx_clock_now();
+        NX_MARK(NX_MARK_RESUME);
         uint64_t total = cold_read(path);
+        NX_MARK(NX_MARK_LAP);
         uint64_t microseconds = (nx_clock_now() - start) / NX_MICROSECOND + 1;
         if (total != COLD_BYTES) {
             return bench_fail("%s: right only up to %lu bytes", path, (unsigned long)total);
@@ -74,5 +77,6 @@ bool subject_file_cold(void)
         nx_log("bench: rate cold-file-read %llu kB/s",
                (unsigned long long)(total * 1000 / microseconds));
     }
+    NX_MARK(NX_MARK_END);
     return true;
 }
