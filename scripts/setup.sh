@@ -18,15 +18,15 @@ build_packages='meson ninja-build pkgconf gcc g++ libc6-dev python3
     qemu-system-misc qemu-system-data opensbi device-tree-compiler
     capnproto libcapnp-dev libcmocka-dev libfdt-dev erofs-utils minisign cpio
     dpkg-dev debian-archive-keyring'
-test_packages='python3-pexpect cryptsetup-bin'
+test_packages='python3-pexpect cryptsetup-bin spin'
 bench_linux_packages='gcc-riscv64-linux-gnu libc6-dev-riscv64-cross make flex bison bc xz-utils'
-dev_packages='gdb-multiarch clang clang-format clang-tidy libclang-rt-dev shellcheck spin'
+dev_packages='gdb-multiarch clang clang-format clang-tidy libclang-rt-dev shellcheck'
 
 build_tools='meson ninja pkg-config gcc g++ python3 riscv64-unknown-elf-gcc riscv64-unknown-elf-ld
     qemu-system-riscv64 dtc fdtput capnp mkfs.erofs minisign cpio'
-test_tools='veritysetup'
+test_tools='veritysetup spin'
 bench_linux_tools='riscv64-linux-gnu-gcc dpkg-deb apt-get make flex bison bc'
-dev_tools='gdb-multiarch clang clang-format clang-tidy shellcheck spin'
+dev_tools='gdb-multiarch clang clang-format clang-tidy shellcheck'
 
 say() {
     echo "setup: $*" >&2
