@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import mutants
 from console import Session
+from mutants import Tree
 from qemu_boot import BUILD, ROOT, Boot
 
 if TYPE_CHECKING:
@@ -132,6 +134,66 @@ def refused(profile: "Profile", log: Path) -> list[str]:
 def truncated(profile: "Profile", log: Path) -> list[str]:
     cases = truncations(IMAGE.read_bytes())
     return [reason for case in cases for reason in judge_refusal(case, log, profile.timeout)]
+
+
+# ---- A bad image on a disk that cannot be used ---------------------------------------------------
+
+DISK_NODE = "/soc/virtio_mmio@10001000"
+UARTS_INTERRUPT = 10
+DISK_UNUSABLE = b"init: service block down reason=its device cannot be used"
+
+
+@dataclass(frozen=True)
+class TreeCase:
+    """A device tree that is wrong about the disk, and what nexus-init says about it."""
+
+    name: str
+    edit: Tree
+    said: bytes
+
+
+WRONG_TREES = [
+    TreeCase(
+        "uarts-interrupt",
+        Tree(("-t", "i"), (DISK_NODE, "interrupts", str(UARTS_INTERRUPT))),
+        b"init: block device without interrupt mmio=0x10001000 irq=10",
+    ),
+    TreeCase(
+        "no-interrupt",
+        Tree(("-d",), (DISK_NODE, "interrupts")),
+        b"init: virtio device cannot be used node=virtio_mmio@10001000 reason=",
+    ),
+    TreeCase(
+        "window-between-pages",
+        Tree(("-t", "x"), (DISK_NODE, "reg", "0", "10001800", "0", "1000")),
+        b"init: virtio device cannot be used node=virtio_mmio@10001000 reason=",
+    ),
+]
+
+
+def judge_wrong_tree(case: TreeCase, log: Path, timeout: float) -> list[str]:
+    disk = log.with_suffix(".img")
+    image = IMAGE.read_bytes()
+    disk.write_bytes(image[: data_size(image)])  # unsigned
+    path = log.with_suffix(f".{case.name}.log")
+    options = {"SMP": "1", "APPEND": "", "DISK": str(disk)}
+    options |= mutants.make((case.edit,), path, BUILD / "virt-nexus-smp1.dtb")
+    with Boot(path, options) as machine:
+        outcome = machine.wait(timeout, SETTLED)
+    disk.unlink()
+    reasons = [
+        f"{case.name}: missing: {text.decode()} ({path.name})"
+        for text in (case.said, DISK_UNUSABLE, b"init: service packages down")
+        if outcome.log.count(text) != 1
+    ]
+    if b"pkgfs: mounted" in outcome.log or outcome.end != "reached":
+        reasons.append(f"{case.name}: mounted, or no end ({path.name})")
+    return reasons
+
+
+def unreachable(profile: "Profile", log: Path) -> list[str]:
+    """A disk that the device tree is wrong about, with a bad image: the fixtures do not take its place."""
+    return [reason for case in WRONG_TREES for reason in judge_wrong_tree(case, log, profile.timeout)]
 
 
 # ---- Mounted, with blocks that are wrong ---------------------------------------------------------

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Device discovery: the console by /chosen/stdout-path, the disk by looking into virtio windows.
 //
-// Where several virtio block devices exist, the one at the lowest address is the package disk.
+// Where several virtio block devices exist, the one at the lowest address is the package disk. A
+// window that cannot be looked into, or whose device does not say what it is, may hold the package
+// disk: such a machine is not one without a disk, whose packages are the fixtures.
 #include "machine.h"
 #include "fdt/fdt.h"
 #include "nexus/clock.h"
@@ -11,10 +13,12 @@
 #include "nexus/process.h"
 
 // virtio 1.2, section 4.2.2: MMIO register offsets.
-#define VIRTIO_MMIO_MAGIC_VALUE 0x000u
-#define VIRTIO_MMIO_DEVICE_ID   0x008u
-#define VIRTIO_MAGIC            0x74726976u
-#define VIRTIO_DEVICE_ID_BLOCK  2u // section 5
+#define VIRTIO_MMIO_MAGIC_VALUE   0x000u
+#define VIRTIO_MMIO_DEVICE_ID     0x008u
+#define VIRTIO_MMIO_QUEUE_NUM_MAX 0x034u
+#define VIRTIO_MAGIC              0x74726976u
+#define VIRTIO_DEVICE_ID_NONE     0u // section 4.2.2: a place for a device, and nothing else
+#define VIRTIO_DEVICE_ID_BLOCK    2u // section 5
 
 static struct device devices[DEVICE_COUNT];
 static struct dtb tree; // points into the mapped blob, which stays mapped
@@ -74,7 +78,9 @@ static enum nx_status device_claim(struct device *device)
 {
     enum nx_status status = nx_interrupt_create(nx_start_handle(NX_START_MACHINE),
                                                 device->interrupt_number, &device->interrupt);
-    device->present = status == NX_OK;
+    if (status == NX_OK) {
+        device->presence = DEVICE_PRESENT;
+    }
     return status;
 }
 
@@ -108,29 +114,62 @@ static void uart_find(void)
     }
 }
 
-// Looks into a virtio window, which stays created only if it is the one wanted.
-static bool window_holds_block_device(struct device *device)
+// What a virtio window says that it holds; *is_block is set on NX_OK. NX_ERR_BAD_FORMAT: it is no
+// virtio window, or says that it is empty and has a queue.
+static enum nx_status window_read(const volatile void *window, bool *is_block)
 {
-    if (window_create(device) != NX_OK) {
-        return false;
+    if (nx_mmio_read32(window, VIRTIO_MMIO_MAGIC_VALUE) != VIRTIO_MAGIC) {
+        return NX_ERR_BAD_FORMAT;
+    }
+    uint32_t id = nx_mmio_read32(window, VIRTIO_MMIO_DEVICE_ID);
+    *is_block = id == VIRTIO_DEVICE_ID_BLOCK;
+    bool contradicts =
+        id == VIRTIO_DEVICE_ID_NONE && nx_mmio_read32(window, VIRTIO_MMIO_QUEUE_NUM_MAX) != 0;
+    return contradicts ? NX_ERR_BAD_FORMAT : NX_OK;
+}
+
+// Looks into a virtio window, which stays created only if it holds a block device.
+static enum nx_status window_look(struct device *device, bool *is_block)
+{
+    *is_block = false;
+    enum nx_status status = window_create(device);
+    if (status != NX_OK) {
+        return status;
     }
     void *window;
-    bool found = false;
-    if (nx_map(device->window, 0, device->size, NX_PROT_READ, &window) == NX_OK) {
-        found = nx_mmio_read32(window, VIRTIO_MMIO_MAGIC_VALUE) == VIRTIO_MAGIC &&
-                nx_mmio_read32(window, VIRTIO_MMIO_DEVICE_ID) == VIRTIO_DEVICE_ID_BLOCK;
+    status = nx_map(device->window, 0, device->size, NX_PROT_READ, &window);
+    if (status == NX_OK) {
+        status = window_read(window, is_block);
         nx_unmap(window);
     }
-    if (!found) {
+    if (!*is_block) {
         nx_handle_drop(device->window);
     }
-    return found;
+    return status;
+}
+
+// Makes `block` the device in the node's window if it is a block device below the one found so far.
+static enum nx_status block_consider(struct dtb_node node, struct device *block, bool *found)
+{
+    struct device candidate;
+    bool is_block;
+    enum nx_status status = node_read(node, &candidate);
+    if (status != NX_OK || (*found && candidate.base >= block->base)) {
+        return status;
+    }
+    status = window_look(&candidate, &is_block);
+    if (is_block) {
+        nx_handle_drop(block->window);
+        *block = candidate;
+        *found = true;
+    }
+    return status;
 }
 
 static void block_find(void)
 {
     struct device *block = &devices[DEVICE_BLOCK];
-    struct device candidate;
+    enum device_presence otherwise = DEVICE_ABSENT;
     bool found = false;
     struct dtb_node node = DTB_NODE_NONE;
     for (;;) {
@@ -138,14 +177,15 @@ static void block_find(void)
         if (!dtb_node_exists(node)) {
             break;
         }
-        bool wanted = dtb_is_available(&tree, node) && node_read(node, &candidate) == NX_OK &&
-                      (!found || candidate.base < block->base);
-        if (wanted && window_holds_block_device(&candidate)) {
-            nx_handle_drop(block->window);
-            *block = candidate;
-            found = true;
+        enum nx_status status =
+            dtb_is_available(&tree, node) ? block_consider(node, block, &found) : NX_OK;
+        if (status != NX_OK) {
+            nx_log("init: virtio device cannot be used node=%s reason=%s",
+                   dtb_node_name(&tree, node), nx_status_text(status));
+            otherwise = DEVICE_UNUSABLE;
         }
     }
+    block->presence = found ? DEVICE_UNUSABLE : otherwise;
     if (found && device_claim(block) != NX_OK) {
         nx_log("init: block device without interrupt mmio=0x%lx irq=%u", block->base,
                block->interrupt_number);

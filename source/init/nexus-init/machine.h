@@ -8,8 +8,6 @@
 #include "nexus/status.h"
 #include "nexus/system.h"
 
-#include <stdbool.h>
-
 enum device_id {
     DEVICE_NONE,
     DEVICE_UART,  // the console that /chosen names
@@ -17,9 +15,15 @@ enum device_id {
     DEVICE_COUNT
 };
 
+enum device_presence {
+    DEVICE_ABSENT,   // the machine has none
+    DEVICE_UNUSABLE, // it has one, or may have one, that no driver can be given
+    DEVICE_PRESENT
+};
+
 // A device as one driver gets it: a window of registers and one interrupt source, nothing else.
 struct device {
-    bool present;
+    enum device_presence presence;
     uint64_t base; // physical
     uint64_t size; // bytes
     uint32_t interrupt_number;
@@ -28,7 +32,8 @@ struct device {
 };
 
 // Reads the tree that the kernel handed over and creates the objects of each device found. A device
-// that is missing is reported, not an error.
+// that is missing is reported, not an error. The block device is ABSENT only when every virtio
+// window of the tree was looked into and says that it holds none.
 NX_MUST_CHECK enum nx_status machine_discover(void);
 
 const struct device *machine_device(enum device_id id);

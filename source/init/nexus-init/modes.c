@@ -162,7 +162,7 @@ void modes_read(const char *bootargs)
 // itself must never wait for a service that only it can restart.
 static void console_flush(void)
 {
-    if (!machine_device(DEVICE_UART)->present) {
+    if (machine_device(DEVICE_UART)->presence != DEVICE_PRESENT) {
         return; // the kernel prints its log itself, at once
     }
     nx_handle console;

@@ -231,7 +231,8 @@ enum nx_status program_client_handle(enum program_id service, enum program_id cl
 
 static bool program_is_absent(enum program_id id)
 {
-    return rows[id].device != DEVICE_NONE && !machine_device(rows[id].device)->present;
+    return rows[id].device != DEVICE_NONE &&
+           machine_device(rows[id].device)->presence == DEVICE_ABSENT;
 }
 
 static uint32_t more_rights(enum program_id id, enum nx_start_id handle)
@@ -280,9 +281,9 @@ static enum nx_status grant_resolve(enum program_id id, const struct grant_row *
         return NX_OK;
     case GRANT_FIXTURES:
         grant->rights = NX_RIGHT_READ;
-        return machine_device(DEVICE_BLOCK)->present
-                   ? NX_OK
-                   : archive_fixtures(&grant->handle, &facts->fixtures_bytes);
+        return machine_device(DEVICE_BLOCK)->presence == DEVICE_ABSENT
+                   ? archive_fixtures(&grant->handle, &facts->fixtures_bytes)
+                   : NX_OK;
     case GRANT_TRUST:
         grant->rights = NX_RIGHT_READ;
         return archive_trust(&grant->handle, &facts->trust_bytes);

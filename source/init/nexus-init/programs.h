@@ -9,6 +9,8 @@
 #include "machine.h"
 #include "nexus/spawn.h"
 
+#include <stdbool.h>
+
 enum program_id {
     PROGRAM_UARTD,
     PROGRAM_VIRTIOBLKD,
@@ -30,7 +32,7 @@ enum grant_source {
     GRANT_CLIENT,   // a call handle to the service `service`; left out when that is absent
     GRANT_WINDOW,   // registers of the program's device
     GRANT_INTERRUPT,
-    GRANT_FIXTURES, // left out when there is a block device
+    GRANT_FIXTURES, // left out when there is a block device, or may be one
     GRANT_TRUST,    // whose package images are accepted
 };
 
@@ -49,7 +51,7 @@ struct program_row {
     const char *service;   // name in the registry; NULL: the program serves nothing
     enum program_id after; // this one starts once that one is ready, absent, or down
     bool needs_after;      // and is down itself when that one is down
-    enum device_id device; // without this device the program is absent
+    enum device_id device; // without it the program is absent; with an unusable one it is down
     enum nx_class class;
     uint64_t least_pages;  // it does not work with less
     uint64_t budget_pages; // where the machine has enough for all of them

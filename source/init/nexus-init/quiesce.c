@@ -36,7 +36,7 @@ static bool virtio_reset(const struct device *device)
 bool device_quiesce(enum device_id id)
 {
     const struct device *device = machine_device(id);
-    if (!device->present) {
+    if (device->presence != DEVICE_PRESENT) {
         return true;
     }
     bool still = id != DEVICE_BLOCK || virtio_reset(device);

@@ -5,6 +5,8 @@
 
 #include "machine.h"
 
+#include <stdbool.h>
+
 // Makes a device harmless after its driver has died: no DMA of the dead driver's goes on, and no
 // interrupt of its is left unanswered. Takes up to a second. False: it does not reset, and may
 // write to memory for ever.

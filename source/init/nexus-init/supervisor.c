@@ -178,21 +178,30 @@ static void services_advance(void)
     }
 }
 
+static void program_begin(enum program_id id)
+{
+    enum device_id device = program_row(id)->device;
+    enum device_presence presence =
+        device != DEVICE_NONE ? machine_device(device)->presence : DEVICE_PRESENT;
+    if (presence == DEVICE_UNUSABLE) {
+        service_down(id, "its device cannot be used");
+        return;
+    }
+    programs[id].state = presence == DEVICE_ABSENT ? NX_SERVICE_ABSENT : NX_SERVICE_WAITING;
+}
+
 enum nx_status supervisor_begin(nx_handle registry, nx_handle exits, void (*settled)(void))
 {
     exit_notification = exits;
     when_settled = settled;
     for (enum program_id id = 0; id < PROGRAM_COUNT; id++) {
-        const struct program_row *row = program_row(id);
-        struct supervised *program = &programs[id];
         enum nx_status status =
             nx_handle_duplicate(registry, NX_RIGHT_CALL | NX_RIGHT_TRANSFER | NX_RIGHT_DUPLICATE,
-                                BADGE_FAULT | BADGE_CLIENT(id), &program->fault_endpoint);
+                                BADGE_FAULT | BADGE_CLIENT(id), &programs[id].fault_endpoint);
         if (status != NX_OK) {
             return status;
         }
-        bool absent = row->device != DEVICE_NONE && !machine_device(row->device)->present;
-        program->state = absent ? NX_SERVICE_ABSENT : NX_SERVICE_WAITING;
+        program_begin(id);
     }
     services_advance();
     return NX_OK;

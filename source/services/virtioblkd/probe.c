@@ -27,7 +27,8 @@ static enum nx_status probe_wait(struct virtioblkd *service,
     return status == NX_OK ? request->status : status;
 }
 
-// The process is about to end and its memory with it: the device must not write there any more.
+// The memory is about to go: the device must not write there any more. One that ignores the reset
+// is LOST afterwards.
 static void probe_abort(struct virtioblkd *service)
 {
     enum nx_status status = virtio_blk_reset(&service->device, nx_clock_now());
@@ -78,6 +79,8 @@ enum nx_status probe(struct virtioblkd *service)
     }
     status = probe_read(service, memory, info.block_size);
     nx_unmap(address);
-    nx_handle_drop(memory);
+    if (service->device.state != VIRTIO_BLK_LOST) {
+        nx_handle_drop(memory);
+    }
     return status;
 }

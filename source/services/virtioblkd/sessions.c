@@ -190,10 +190,21 @@ struct session *session_of_badge(const struct virtioblkd *service, uint64_t badg
 
 // ---- Memory -------------------------------------------------------------------------------------
 
+// A device that ignores resets may write there for ever: the handle then stays.
+static void memory_release(const struct session *session, uint32_t slot)
+{
+    if (session->service->device.state != VIRTIO_BLK_LOST) {
+        nx_handle_drop(session->memories[slot]);
+    }
+}
+
 enum nx_status session_attach(struct session *session, nx_handle memory, uint32_t *slot)
 {
     enum nx_object_type type;
     uint32_t rights;
+    if (session->service->device.state == VIRTIO_BLK_LOST) {
+        return NX_ERR_DEVICE; // it could not be let go any more
+    }
     enum nx_status status = nx_handle_info(memory, &type, &rights);
     if (status != NX_OK) {
         return status;
@@ -232,7 +243,7 @@ enum nx_status session_detach(struct session *session, uint32_t slot)
         }
     }
     session_segments_forget(session, slot);
-    nx_handle_drop(session->memories[slot]);
+    memory_release(session, slot);
     session->memories[slot] = NX_HANDLE_NONE;
     session->pieces[slot] = (struct virtio_blk_segment){0};
     return NX_OK;
@@ -251,10 +262,7 @@ static void session_end(struct session *session)
     service->sessions_ready &= ~(1u << session->number);
     service->sessions_answered &= ~(1u << session->number);
     for (uint32_t slot = 0; slot < SESSION_MEMORIES_MAX; slot++) {
-        // A device that ignores resets may write there for ever.
-        if (service->device.state != VIRTIO_BLK_LOST) {
-            nx_handle_drop(session->memories[slot]);
-        }
+        memory_release(session, slot);
     }
     nx_handle_drop(session->notification);
     nx_handle_drop(session->endpoint);

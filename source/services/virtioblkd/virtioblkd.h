@@ -223,8 +223,10 @@ struct session *session_of_badge(const struct virtioblkd *service, uint64_t badg
 // Takes the handle over on NX_OK.
 //   NX_ERR_WRONG_TYPE, NX_ERR_ACCESS_DENIED  not memory, or not writable
 //   NX_ERR_BUSY                              SESSION_MEMORIES_MAX of them are attached
+//   NX_ERR_DEVICE                            the device ignores resets
 NX_MUST_CHECK enum nx_status session_attach(struct session *session, nx_handle memory,
                                             uint32_t *slot);
+// The handle stays this program's where the device ignores resets.
 //   NX_ERR_INVALID_ARGUMENT, NX_ERR_BUSY (in use)
 NX_MUST_CHECK enum nx_status session_detach(struct session *session, uint32_t slot);
 
@@ -234,7 +236,8 @@ void sessions_reap(struct virtioblkd *service);
 // ---- probe.c: the first read --------------------------------------------------------------------
 
 // Reads the first block of the disk into memory of its own and waits for the interrupt. Before any
-// other read. On failure the device is still.
+// other read. On failure the device is still, or ignores resets: then that memory stays this
+// program's, which the kernel holds at its end (ADR 0016).
 //   NX_ERR_TIMED_OUT  no interrupt, or none that brought the block; NX_ERR_IO, NX_ERR_DEVICE
 NX_MUST_CHECK enum nx_status probe(struct virtioblkd *service);
 

@@ -39,7 +39,7 @@ SUITE = Suite(
         *(RUNTIME / "src" / name for name in ("ending.c", "status.c")),
         *sorted((ROOT / "source/drivers/storage/virtio-blk").glob("*.c")),
     ),
-    mains=(TESTS / "test_deaths.c", TESTS / "test_names.c"),
+    mains=(TESTS / "test_deaths.c", TESTS / "test_fixtures.c", TESTS / "test_names.c"),
 )
 
 HELD_RELEASE = """        if (facts.state == NX_PROCESS_HELD) {
@@ -99,6 +99,8 @@ MUTANTS = [
     Mutant("a crash loop has no end", SUPERVISOR, "return recent < CRASHES_MAX;", "return true;"),
     Mutant("a crash is never forgiven", SUPERVISOR, "recent += now - program->crash_times[i] < CRASH_WINDOW;", "recent += 1;"),
     Mutant("a kill counts as a crash", SUPERVISOR, "(!requested && !restart_after_crash(program, now))", "!restart_after_crash(program, now)"),
+    # The fixtures.
+    Mutant("the driver of a disk that cannot be used is started", SUPERVISOR, "if (presence == DEVICE_UNUSABLE) {", "if (0) {"),
     # Who may kill.
     Mutant("everybody may kill", NAMES, MAY_KILL, ""),
     Mutant("who may not kill is told so afterwards", NAMES, MAY_KILL + KILL, KILL + MAY_KILL),

@@ -10,10 +10,8 @@
 #include "nexus/process.h"
 #include "nexus/thread.h"
 
+#include "each_alone.h"
 #include <stdio.h>
-#include <stdlib.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #define STATUS_OFFSET 0x070u // of virtio-mmio
 #define MACHINE_PAGES 65536u
@@ -126,10 +124,10 @@ enum nx_status nx_interrupt_ack(nx_handle interrupt)
 
 const struct device *machine_device(enum device_id id)
 {
-    static const struct device devices[DEVICE_COUNT] = {
-        [DEVICE_BLOCK] = {.present = true, .size = PAGE, .window = WINDOW_HANDLE},
-    };
-    return &devices[id];
+    static const struct device none;
+    static struct device disk = {.size = PAGE, .window = WINDOW_HANDLE};
+    disk.presence = world.disk_presence;
+    return id == DEVICE_BLOCK ? &disk : &none;
 }
 
 // ---- Time ---------------------------------------------------------------------------------------
@@ -214,6 +212,10 @@ enum nx_status nx_spawn(const struct nx_spawn_options *options, struct nx_child 
     assert_true(world.process_count < WORLD_PROCESSES_MAX);
     struct process *process = &world.processes[world.process_count++];
     *process = (struct process){.state = NX_PROCESS_ALIVE, .exit_bits = options->exit_bits};
+    for (uint32_t i = 0; i < options->grant_count; i++) {
+        process->has_fixtures |= options->grants[i].id == NX_START_FIXTURES;
+        process->has_disk |= options->grants[i].id == NX_START_BLOCK;
+    }
     (void)snprintf(process->name, sizeof(process->name), "%s", options->name);
     *child = (struct nx_child){.process = world.process_count};
     return NX_OK;
@@ -297,9 +299,9 @@ enum nx_status archive_program(const char *name, struct nx_image *image)
 
 enum nx_status archive_fixtures(nx_handle *memory, uint64_t *bytes)
 {
-    (void)bytes;
-    *memory = NX_HANDLE_NONE;
-    return NX_ERR_NOT_FOUND; // there is a disk
+    *memory = handle_new();
+    *bytes = 1;
+    return NX_OK;
 }
 
 enum nx_status archive_trust(nx_handle *memory, uint64_t *bytes)
@@ -365,13 +367,19 @@ void world_drive(uint32_t reads)
     world.disk->model.resets = 0; // the driver's own
 }
 
-void world_boot(uint32_t version, uint32_t reads)
+void world_start(enum device_presence disk)
 {
     static struct nx_message_page page;
     nx_thread_page = &page;
+    world.disk_presence = disk;
     nx_handle registry = handle_new();
     assert_int_equal(programs_prepare(registry), NX_OK);
     assert_int_equal(supervisor_begin(registry, handle_new(), nothing), NX_OK);
+}
+
+void world_boot(uint32_t version, uint32_t reads)
+{
+    world_start(DEVICE_PRESENT);
     world.disk = bench_create(version);
     world_drive(reads);
     world_ready(PROGRAM_VIRTIOBLKD);
@@ -405,15 +413,5 @@ void world_pass(uint64_t nanoseconds)
 
 int world_run(const struct CMUnitTest *tests, size_t count)
 {
-    int failed = 0;
-    for (size_t i = 0; i < count; i++) {
-        int status = EXIT_FAILURE;
-        (void)fflush(NULL);
-        pid_t child = fork();
-        if (child == 0) {
-            exit(_cmocka_run_group_tests("nexus-init", &tests[i], 1, NULL, NULL));
-        }
-        failed += child < 0 || waitpid(child, &status, 0) != child || status != 0;
-    }
-    return failed;
+    return each_alone("nexus-init", tests, count);
 }

@@ -25,12 +25,15 @@ struct process {
     enum nx_process_state state;
     int64_t exit_status;
     uint64_t exit_bits;
+    bool has_fixtures; // among its start handles
+    bool has_disk;
     bool has_physical; // has called nx_memory_physical: held at its end
 };
 
 struct world {
     uint64_t now;
     struct bench *disk; // device model, driver, its rings and its clients' memory
+    enum device_presence disk_presence;
     bool window_is_unmappable;
     bool memory_is_others;
     uint32_t interrupts_acknowledged;
@@ -49,8 +52,11 @@ extern struct world world;
 // Runs each test in a process of its own; the exit status of the program.
 int world_run(const struct CMUnitTest *tests, size_t count);
 
-// nexus-init starts, and its services report that they are ready. The driver of the disk, of a
-// transport `version`, has `reads` reads in flight.
+// nexus-init starts on a machine with such a disk.
+void world_start(enum device_presence disk);
+
+// It starts on a machine with a disk, and its services report that they are ready. The driver of
+// the disk, of a transport `version`, has `reads` reads in flight.
 void world_boot(uint32_t version, uint32_t reads);
 
 // The driver's newest process drives the disk, and has so many reads in flight.

@@ -36,8 +36,13 @@ NX_MUST_CHECK enum nx_status nx_endpoint_reply_receive(nx_handle endpoint,
 NX_MUST_CHECK enum nx_status nx_handle_duplicate(nx_handle handle, uint32_t rights, uint64_t badge,
                                                  nx_handle *duplicate);
 void nx_handle_drop(nx_handle handle);
+NX_MUST_CHECK enum nx_status nx_memory_device_create(nx_handle machine, uint64_t physical,
+                                                     uint64_t size, nx_handle *memory);
+NX_MUST_CHECK enum nx_status nx_interrupt_create(nx_handle machine, uint32_t source,
+                                                 nx_handle *interrupt);
 NX_MUST_CHECK enum nx_status nx_interrupt_ack(nx_handle interrupt);
 NX_MUST_CHECK enum nx_status nx_process_info(nx_handle process, struct nx_process_facts *facts);
 NX_MUST_CHECK enum nx_status nx_process_kill(nx_handle process, int64_t exit_status);
+NX_MUST_CHECK enum nx_status nx_system_reset(nx_handle machine, enum nx_reset_kind kind);
 
 #endif
