@@ -49,6 +49,7 @@ static void run_hook(struct hook *hook, enum lock_rank rank)
     body();
 }
 
+// Reached without lock_acquire by the fast paths alone, which hold the lock by then.
 void __wrap_lock_check_acquire(struct lock *lock)
 {
     run_hook(&before_lock, lock->rank);
@@ -58,6 +59,7 @@ void __wrap_lock_check_acquire(struct lock *lock)
 void __wrap_lock_acquire(struct lock *lock)
 {
     fake_perturb();
+    run_hook(&before_lock, lock->rank);
     __real_lock_acquire(lock);
 }
 
