@@ -3,6 +3,7 @@
 # Boot Nexus in QEMU. Everything is chosen by environment variables:
 #
 #   SMP=1..4             harts (4)
+#   CPU=MODEL            such as rv64,zbb=off (rv64); the tree of DTB should say the same
 #   VIRTIO=modern|legacy virtio-mmio transport (modern)
 #   DISK=PATH|none       package image (build/pkgfs.img); also IMAGE=PATH
 #   DISK_DEVICE=OPTIONS  more options of the disk's -device, such as logical_block_size=4096
@@ -50,6 +51,7 @@ case $SMP in
 *) refuse "SMP=$SMP is not supported: use 1, 2, 3 or 4 harts" ;;
 esac
 
+CPU=${CPU:-rv64}
 least_memory=16
 MEMORY=${MEMORY:-256M}
 case $MEMORY in
@@ -66,7 +68,7 @@ need_file kernel "$KERNEL"
 need_file 'boot archive' "$INITRD"
 
 set -- -kernel "$KERNEL" -initrd "$INITRD" -append "${APPEND:-}" "$@"
-set -- -machine virt -cpu rv64 -smp "$SMP" -m "$MEMORY" -display none -nic none -seed 1 "$@"
+set -- -machine virt -cpu "$CPU" -smp "$SMP" -m "$MEMORY" -display none -nic none -seed 1 "$@"
 
 case ${VIRTIO:-modern} in
 modern) set -- -global virtio-mmio.force-legacy=off "$@" ;;

@@ -3,7 +3,7 @@
 """`./nexus bench [ROW...]`: count the instructions of each operation and hold them against its budget.
 
     ./nexus bench                  the whole table; build/bench.json and build/bench.svg
-    ./nexus bench ROW...           only these rows (--list names them)
+    ./nexus bench ROW...           only these rows (--list names them); build/bench-rows.json and .svg
     ./nexus bench --vs-linux       also boot Debian's Linux and count the same operations in it
     ./nexus bench --vs-linux --lean    a lean Linux in its place, built once from Debian's source
     ./nexus bench --profile ROW    where the instructions of one operation go, by function
@@ -187,9 +187,11 @@ def bench(rows: list[Row], vs_linux: bool, is_lean: bool) -> int:
     if linux:
         linux.measure()
     print("\n".join(table(results, linux)))
-    write_json(results, linux, BUILD / "bench.json")
-    write_chart(results, linux, BUILD / "bench.svg")
-    progress(f"written: {BUILD / 'bench.json'} and bench.svg")
+    # A look at some rows leaves the last whole table alone.
+    stem = "bench" if rows is ROWS else "bench-rows"
+    write_json(results, linux, BUILD / f"{stem}.json")
+    write_chart(results, linux, BUILD / f"{stem}.svg")
+    progress(f"written: {BUILD / stem}.json and {stem}.svg")
     if any(each.figure is None for each in results):
         return BROKEN
     if linux and linux.no_rates:

@@ -7,6 +7,7 @@
 // Whatever there is ends with a named refusal; a signed header is accepted in its one form alone;
 // what a tree accepts in one place it accepts there in no other form, and no look reads more than
 // the tree is high.
+#include "nexus/message.h"
 #include "verity/footer_format.h"
 #include "verity/verity.h"
 #include <sodium/crypto_sign_ed25519.h>
@@ -214,11 +215,12 @@ static void fuzz_tree(const uint8_t *data, size_t size)
     image.tree_bytes = verity_tree_bytes(image.data_bytes);
     memset(image.salt, 0x5a, sizeof(image.salt));
     const struct verity_source source = {.read = input_read, .context = &input};
-    if (blocks == 0 || verity_tree_open(&tree, &image, &source) != NX_OK) {
+    if (blocks == 0 || verity_tree_open(&tree, &image, &source,
+                                        blocks % 2 == 0 ? NX_HART_EXTENSION_ZBB : 0) != NX_OK) {
         return;
     }
     for (uint64_t i = 0; i < blocks && i < BLOCKS_MAX; i++) {
-        uint8_t block[VERITY_BLOCK_BYTES];
+        _Alignas(uint64_t) uint8_t block[VERITY_BLOCK_BYTES];
         uint64_t reads = input.reads;
         if (input_read(&input, i * VERITY_BLOCK_BYTES, block) == NX_OK &&
             verity_tree_check(&tree, i, block) == NX_OK) {

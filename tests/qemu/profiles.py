@@ -63,6 +63,11 @@ UART_NODE = "/soc/serial@10000000"
 STUCK_TESTS = r"forbidden: SELFTEST: (hart stop\+start|races|quiet harts|block queue) FAIL"
 
 
+# What a service says and suffers that met an instruction which the tree had promised.
+DISTRUST = (b"init: packagefsd fault cause=2 (illegal instruction)", b"init: hart extensions are not used any more")
+DISTRUSTED_DEATH = r"^forbidden: init: service packages ended by a fault restart=1 delay_ms=10$"
+
+
 @dataclass(frozen=True)
 class Profile:
     """`topology` is what the gate expects; `options` what the runner is told; `run` how it is judged.
@@ -269,6 +274,14 @@ def attacked(profile: Profile, log: Path) -> list[str]:
         return attack.judge(machine.wait(profile.timeout), 1 if "fuzz" in profile.append else ATTACK_PROGRAMS)
 
 
+def distrusts(profile: Profile, log: Path) -> list[str]:
+    """Boot on a tree that claims Zbb for harts without it: one fault of packagefsd, then all is well without."""
+    outcome = boot(profile, log)
+    reasons = judge(outcome.log, expectation(profile.topology)) + ending(profile, outcome)
+    reasons = [reason for reason in reasons if not re.search(DISTRUSTED_DEATH, reason)]
+    return reasons + [f"not once: {text.decode()}" for text in DISTRUST if outcome.log.count(text) != 1]
+
+
 def survives(profile: Profile, log: Path) -> list[str]:
     """Boot with kills of services instead of self-tests: programs notice nothing but time."""
     services, count, seed = profile.append.split()
@@ -285,6 +298,14 @@ PROFILES = [
     Profile("legacy", "legacy virtio transport", gated_boot, options={"VIRTIO": "legacy"}),
     Profile("no-disk", "in-memory fixtures", gated_boot, Topology(disk=False), {"DISK": "none"}),
     Profile("qemu-dtb", "QEMU's own device tree", gated_boot, options={"DTB": "qemu"}),
+    Profile(
+        "plain-harts",
+        "harts without Sstc and Zbb",
+        gated_boot,
+        Topology(smp=2),
+        {"CPU": "rv64,sstc=off,zbb=off", "DTB": "qemu"},
+    ),
+    Profile("less-harts", "harts without the Zbb that their tree claims", distrusts, options={"CPU": "rv64,zbb=off"}),
     Profile("firmware", "another OpenSBI build", gated_boot, options={"FIRMWARE": JUMP_FIRMWARE}),
     Profile("memory-16m", "the least memory", gated_boot, options={"MEMORY": "16M"}),
     Profile(

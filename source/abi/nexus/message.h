@@ -44,7 +44,8 @@ enum nx_fault_word {
     NX_FAULT_RETURN = 4,  // ra at the fault
     NX_FAULT_STACK = 5,   // sp at the fault
 };
-#define NX_FAULT_RESUME 1ul
+#define NX_FAULT_RESUME              1ul
+#define NX_FAULT_ILLEGAL_INSTRUCTION 2ul // a cause
 
 struct nx_message_page {
     uint8_t data[NX_MESSAGE_BYTES_MAX];
@@ -89,6 +90,9 @@ struct nx_start_handle {
     nx_handle handle;
 };
 
+// What every hart can do beyond RV64GC, by the device tree.
+#define NX_HART_EXTENSION_ZBB (1u << 0) // basic bit manipulation: rotations in one instruction
+
 struct nx_start_info {
     uint32_t magic;
     uint32_t handle_count;
@@ -104,7 +108,7 @@ struct nx_start_info {
     uint32_t interrupt_number;
     uint32_t argument_count;
     uint32_t argument_bytes; // NUL-terminated strings, one after the other, right after this struct
-    uint32_t reserved;
+    uint32_t hart_extensions; // NX_HART_EXTENSION_*: what code may use
     struct nx_start_handle handles[NX_START_HANDLES_MAX];
 };
 _Static_assert(sizeof(struct nx_start_info) + 1024 <= sizeof(((struct nx_message_page *)0)->start),

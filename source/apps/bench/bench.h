@@ -121,6 +121,7 @@ bool subject_block_info(void);
 bool subject_file(void);
 bool subject_file_cold(void);
 bool subject_hash_block(void);
+bool subject_hash_block_plain(void);
 bool subject_hash_block_sha512(void);
 bool subject_hash_block_sha256(void);
 bool subject_four_pairs(void);

@@ -44,6 +44,7 @@ static const struct subject subjects[] = {
     {"block-info", subject_block_info},
     {"file", subject_file},
     {"hash-block", subject_hash_block},
+    {"hash-block-plain", subject_hash_block_plain},
     {"hash-block-sha512", subject_hash_block_sha512},
     {"hash-block-sha256", subject_hash_block_sha256},
     {"four-pairs", subject_four_pairs},

@@ -23,6 +23,7 @@
 static struct device devices[DEVICE_COUNT];
 static struct dtb tree; // points into the mapped blob, which stays mapped
 static const char *bootargs = "";
+static uint32_t hart_extensions;
 
 const struct device *machine_device(enum device_id id)
 {
@@ -32,6 +33,19 @@ const struct device *machine_device(enum device_id id)
 const char *machine_bootargs(void)
 {
     return bootargs;
+}
+
+uint32_t machine_hart_extensions(void)
+{
+    return hart_extensions;
+}
+
+void machine_distrust_hart_extensions(void)
+{
+    if (hart_extensions != 0) {
+        hart_extensions = 0;
+        nx_log("init: hart extensions are not used any more");
+    }
 }
 
 static enum nx_status devicetree_open(void)
@@ -46,6 +60,18 @@ static enum nx_status devicetree_open(void)
     }
     return dtb_open(&tree, (const uint8_t *)base + start->devicetree_offset,
                     start->devicetree_bytes);
+}
+
+// Threads move between harts, so what one hart lacks none has.
+static void hart_extensions_find(void)
+{
+    struct dtb_node cpu = dtb_next_device_type(&tree, DTB_NODE_NONE, "cpu");
+    bool have_zbb = dtb_node_exists(cpu);
+    for (; dtb_node_exists(cpu); cpu = dtb_next_device_type(&tree, cpu, "cpu")) {
+        have_zbb =
+            have_zbb && (!dtb_is_available(&tree, cpu) || dtb_cpu_has_extension(&tree, cpu, "zbb"));
+    }
+    hart_extensions = have_zbb ? NX_HART_EXTENSION_ZBB : 0;
 }
 
 // Window and interrupt of a node, as numbers.
@@ -202,6 +228,7 @@ enum nx_status machine_discover(void)
     if (dtb_read_string(&tree, chosen, "bootargs", &bootargs) != NX_OK) {
         bootargs = "";
     }
+    hart_extensions_find();
     uart_find();
     block_find();
     return NX_OK;

@@ -41,6 +41,13 @@ const struct device *machine_device(enum device_id id);
 // /chosen/bootargs, "" when there is none.
 const char *machine_bootargs(void);
 
+// NX_HART_EXTENSION_* for programs.
+uint32_t machine_hart_extensions(void);
+
+// The tree was wrong about them: a service met an illegal instruction. Programs get none from now
+// on.
+void machine_distrust_hart_extensions(void);
+
 __attribute__((noreturn)) void machine_power_off(void);
 
 #endif

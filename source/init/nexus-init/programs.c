@@ -325,6 +325,7 @@ enum nx_status program_spawn(enum program_id id, const char *const *arguments,
     struct nx_start_info facts = {
         .device_base = device->base,
         .interrupt_number = device->interrupt_number,
+        .hart_extensions = machine_hart_extensions(),
         .devicetree_bytes = nx_start()->devicetree_bytes,
         .devicetree_offset = nx_start()->devicetree_offset,
     };

@@ -334,6 +334,9 @@ void supervisor_fault(const struct nx_message *message)
            program_row(id)->file, words[NX_FAULT_CAUSE], nx_fault_text(words[NX_FAULT_CAUSE]),
            words[NX_FAULT_PC], words[NX_FAULT_ADDRESS], words[NX_FAULT_RETURN],
            words[NX_FAULT_STACK]);
+    if (words[NX_FAULT_CAUSE] == NX_FAULT_ILLEGAL_INSTRUCTION && is_service(id)) {
+        machine_distrust_hart_extensions();
+    }
     if (programs[id].running) {
         (void)!process_kill(id, NX_EXIT_FAULTED);
     }

@@ -213,6 +213,10 @@ bool dtb_is_compatible(const struct dtb *tree, struct dtb_node node, const char 
 // Whether the node may be used: it exists and has no `status`, or "okay" or "ok".
 bool dtb_is_available(const struct dtb *tree, struct dtb_node node);
 
+// Whether a cpu node names a hart's extension of several letters ("zbb"), in riscv,isa-extensions
+// or in riscv,isa.
+bool dtb_cpu_has_extension(const struct dtb *tree, struct dtb_node cpu, const char *extension);
+
 // ---- addresses ----
 
 // Reads pair `index` of `reg`, in addresses of the node's parent bus, by the parent's

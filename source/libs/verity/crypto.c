@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // BLAKE2b and Ed25519 by libsodium: the only file that includes its headers.
 #include "crypto.h"
+#include "nexus/message.h"
 #include <sodium/crypto_generichash_blake2b.h>
 #include <sodium/crypto_sign_ed25519.h>
 #include <stdlib.h>
+#include <string.h>
 
 _Static_assert(sizeof(crypto_generichash_blake2b_state) == HASH_STATE_BYTES, "the state fits");
 _Static_assert(_Alignof(crypto_generichash_blake2b_state) <= HASH_STATE_ALIGNMENT, "and lies well");
@@ -51,6 +53,22 @@ void hash_update(struct hash *hash, const void *data, size_t length)
 void hash_final(struct hash *hash, uint8_t digest[HASH_BYTES])
 {
     (void)!crypto_generichash_blake2b_final(state_of(hash), digest, HASH_BYTES);
+}
+
+void hash_prefix_init(struct hash_prefix *prefix, const void *data, size_t length,
+                      uint32_t extensions)
+{
+    prefix->blocks =
+        (extensions & NX_HART_EXTENSION_ZBB) != 0 ? blake2b_blocks_zbb : blake2b_blocks;
+    prefix->blocks(NULL, data, length / HASH_INPUT_BLOCK_BYTES, false, &prefix->chain);
+}
+
+void hash_behind(const struct hash_prefix *prefix, const void *data, size_t length,
+                 uint8_t digest[HASH_BYTES])
+{
+    struct blake2b_chain chain;
+    prefix->blocks(&prefix->chain, data, length / HASH_INPUT_BLOCK_BYTES, true, &chain);
+    memcpy(digest, chain.words, HASH_BYTES);
 }
 
 // ---- Signature ----------------------------------------------------------------------------------

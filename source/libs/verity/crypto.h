@@ -6,6 +6,7 @@
 #ifndef VERITY_CRYPTO_H
 #define VERITY_CRYPTO_H
 
+#include "sodium/blake2b_blocks.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -26,6 +27,21 @@ void hash_init(struct hash *hash);
 void hash_update(struct hash *hash, const void *data, size_t length);
 // Writes the digest. The state is used up.
 void hash_final(struct hash *hash, uint8_t digest[HASH_BYTES]);
+
+// The beginning that many inputs share, hashed once. Constant after hash_prefix_init.
+struct hash_prefix {
+    struct blake2b_chain chain;
+    blake2b_blocks_function *blocks;
+};
+
+// `length`: whole input blocks, at least one, on a multiple of eight bytes. `extensions`:
+// NX_HART_EXTENSION_*, of every hart that will hash.
+void hash_prefix_init(struct hash_prefix *prefix, const void *data, size_t length,
+                      uint32_t extensions);
+// The digest of the prefix with `length` bytes behind it: whole input blocks, at least one, on a
+// multiple of eight bytes.
+void hash_behind(const struct hash_prefix *prefix, const void *data, size_t length,
+                 uint8_t digest[HASH_BYTES]);
 
 // Whether `signature` is that of `message` under the public key. Signatures with an encoding that
 // is not the one canonical one are none.

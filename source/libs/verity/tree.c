@@ -56,7 +56,7 @@ static void levels_lay_out(struct verity_tree *tree)
 }
 
 enum nx_status verity_tree_open(struct verity_tree *tree, const struct verity_image *image,
-                                const struct verity_source *source)
+                                const struct verity_source *source, uint32_t extensions)
 {
     memset(tree, 0, offsetof(struct verity_tree, slots));
     for (uint32_t i = 0; i < VERITY_TREE_SLOTS; i++) {
@@ -72,8 +72,7 @@ enum nx_status verity_tree_open(struct verity_tree *tree, const struct verity_im
     tree->offset = image->data_bytes + VERITY_BLOCK_BYTES;
     levels_lay_out(tree);
     memcpy(tree->root, image->root, sizeof(tree->root));
-    hash_init(&tree->salted);
-    hash_update(&tree->salted, image->salt, sizeof(image->salt));
+    hash_prefix_init(&tree->salted, image->salt, sizeof(image->salt), extensions);
     return superblock_check(image, source, tree->slots[0].block);
 }
 
@@ -82,11 +81,9 @@ enum nx_status verity_tree_open(struct verity_tree *tree, const struct verity_im
 static enum nx_status block_check(struct verity_tree *tree, const void *block,
                                   const uint8_t *expected)
 {
-    struct hash hash = tree->salted;
     uint8_t digest[HASH_BYTES];
 
-    hash_update(&hash, block, VERITY_BLOCK_BYTES);
-    hash_final(&hash, digest);
+    hash_behind(&tree->salted, block, VERITY_BLOCK_BYTES, digest);
     if (memcmp(digest, expected, sizeof(digest)) != 0) {
         tree->refused++;
         return NX_ERR_HASH;

@@ -68,7 +68,7 @@ struct verity_image {
     uint64_t data_bytes; // the file system: whole blocks from the start of the image
     uint64_t tree_bytes; // right behind it, the superblock included
     uint8_t key_id[VERITY_KEY_ID_BYTES];
-    uint8_t salt[VERITY_SALT_BYTES];
+    _Alignas(uint64_t) uint8_t salt[VERITY_SALT_BYTES];
     uint8_t root[HASH_BYTES];
 };
 
@@ -118,7 +118,7 @@ struct verity_tree {
     uint64_t
         starts[VERITY_TREE_LEVELS_MAX]; // of each level in the tree, in blocks; 0 is the lowest
     uint8_t root[HASH_BYTES];
-    struct hash salted; // the hash of the salt, from which each block's goes on
+    struct hash_prefix salted; // the hash of the salt, from which each block's goes on
 
     // Owner only. A slot holds a block of the tree that has been verified.
     struct verity_slot slots[VERITY_TREE_SLOTS];
@@ -128,14 +128,17 @@ struct verity_tree {
     uint64_t refused;  // blocks found wrong
 };
 
-// Opens the tree of an accepted image. The tree's superblock is compared.
+// Opens the tree of an accepted image. The tree's superblock is compared. `extensions`:
+// NX_HART_EXTENSION_*, of every hart that will check blocks.
 //   NX_ERR_BAD_FORMAT  it is not what the header says
 //   what `read` returns
 NX_MUST_CHECK enum nx_status verity_tree_open(struct verity_tree *tree,
                                               const struct verity_image *image,
-                                              const struct verity_source *source);
+                                              const struct verity_source *source,
+                                              uint32_t extensions);
 
-// Is `data`, which nobody else can write to, the block `number` of the image's data?
+// Is `data`, which nobody else can write to and lies on a multiple of eight bytes, the block
+// `number` of the image's data?
 //   NX_ERR_OUT_OF_RANGE  there is no such block
 //   NX_ERR_HASH          it is not, or the part of the tree that would say so is damaged
 //   what `read` returns

@@ -128,7 +128,8 @@ static enum nx_status disk_open(struct image *image, struct image_refusal *refus
     if (status == NX_OK) {
         image->size = image->signed_.data_bytes;
         refusal->detail = "tree-superblock";
-        status = verity_tree_open(image->tree, &image->signed_, &source);
+        status =
+            verity_tree_open(image->tree, &image->signed_, &source, nx_start()->hart_extensions);
     }
     return status;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What nexus-init makes of the device tree and of the virtio windows in it: a machine is without a
-// disk only when every window says so. The program's argument is a device tree of this repository,
-// which has eight windows; each test changes it.
+// disk only when every window says so, and what one hart lacks none has. The program's argument is
+// a device tree of this repository, which has eight windows; each test changes it.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -292,6 +292,62 @@ static void test_an_empty_window_that_has_a_queue_is_unusable(void **state)
     assert_disk_unusable(UNUSABLE_FIRST);
 }
 
+// ---- Harts --------------------------------------------------------------------------------------
+
+static int cpu_node(uint32_t index)
+{
+    char path[32];
+    (void)snprintf(path, sizeof(path), "/cpus/cpu@%u", index);
+    int node = fdt_path_offset(world.tree, path);
+    assert_true(node >= 0);
+    return node;
+}
+
+static void set_isa(uint32_t index, const char *isa)
+{
+    int length = (int)strlen(isa) + 1;
+    assert_int_equal(fdt_setprop(world.tree, cpu_node(index), "riscv,isa", isa, length), 0);
+}
+
+static void assert_hart_extensions(uint32_t expected)
+{
+    assert_int_equal(machine_discover(), NX_OK);
+    assert_int_equal(machine_hart_extensions(), expected);
+}
+
+static void test_what_all_harts_have_may_be_used_until_it_proves_wrong(void **state)
+{
+    (void)state;
+    assert_hart_extensions(NX_HART_EXTENSION_ZBB);
+    machine_distrust_hart_extensions();
+    assert_int_equal(machine_hart_extensions(), 0);
+}
+
+static void test_what_one_hart_lacks_none_has(void **state)
+{
+    (void)state;
+    set_isa(2, "rv64imafdc_zba_zbbx_zbb1");
+    assert_hart_extensions(0);
+}
+
+static void test_a_hart_that_is_switched_off_may_lack_anything(void **state)
+{
+    (void)state;
+    set_isa(2, "rv64imac");
+    assert_int_equal(fdt_setprop_string(world.tree, cpu_node(2), "status", "disabled"), 0);
+    assert_hart_extensions(NX_HART_EXTENSION_ZBB);
+}
+
+static void test_extensions_may_come_as_a_list(void **state)
+{
+    (void)state;
+    static const char list[] = "zba\0zbb";
+    set_isa(2, "rv64imac");
+    assert_int_equal(
+        fdt_setprop(world.tree, cpu_node(2), "riscv,isa-extensions", list, sizeof(list)), 0);
+    assert_hart_extensions(NX_HART_EXTENSION_ZBB);
+}
+
 // ---- Each in a process of its own: nexus-init finds its devices once ----------------------------
 
 #define TEST(function) cmocka_unit_test_setup(function, machine_without_disk)
@@ -311,6 +367,10 @@ int main(int count, char **arguments)
         TEST(test_a_window_that_cannot_be_mapped_is_unusable),
         TEST(test_a_device_that_lies_about_its_magic_is_unusable),
         TEST(test_an_empty_window_that_has_a_queue_is_unusable),
+        TEST(test_what_all_harts_have_may_be_used_until_it_proves_wrong),
+        TEST(test_what_one_hart_lacks_none_has),
+        TEST(test_a_hart_that_is_switched_off_may_lack_anything),
+        TEST(test_extensions_may_come_as_a_list),
     };
     if (count != 2) {
         (void)fprintf(stderr, "usage: test_nexus_init_machine TREE\n");

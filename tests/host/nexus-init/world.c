@@ -122,6 +122,15 @@ enum nx_status nx_interrupt_ack(nx_handle interrupt)
     return NX_ERR_BAD_STATE; // nothing is pending
 }
 
+uint32_t machine_hart_extensions(void)
+{
+    return 0;
+}
+
+void machine_distrust_hart_extensions(void)
+{
+}
+
 const struct device *machine_device(enum device_id id)
 {
     static const struct device none;

@@ -77,14 +77,14 @@ struct verdict image_read_all(const struct memory_image *image, const struct ver
     if (verdict.refusal != VERITY_ACCEPTED) {
         return verdict;
     }
-    if (verity_tree_open(&tree, &facts, &source) != NX_OK) {
+    if (verity_tree_open(&tree, &facts, &source, 0) != NX_OK) {
         verdict.refusal = VERITY_REFUSED_FORMAT;
         verdict.detail = "tree-superblock";
         return verdict;
     }
     for (uint64_t block = 0; block < facts.data_bytes / VERITY_BLOCK_BYTES; block++) {
         uint64_t offset = block * VERITY_BLOCK_BYTES;
-        uint8_t bytes[VERITY_BLOCK_BYTES];
+        _Alignas(uint64_t) uint8_t bytes[VERITY_BLOCK_BYTES];
         if (block_read((void *)(uintptr_t)image, offset, bytes) != NX_OK ||
             verity_tree_check(&tree, block, bytes) != NX_OK) {
             verdict.errors++;

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "image.h"
+#include "nexus/message.h"
 #include "verity/footer_format.h"
 
 #define PER_BLOCK VERITY_DIGESTS_PER_BLOCK
@@ -75,8 +76,10 @@ static void image_build(uint64_t blocks)
 
 static void tree_reopen(void)
 {
+    static uint32_t extensions; // of harts without Zbb and with it by turns
     const struct verity_source source = image_source(&image);
-    assert_int_equal(verity_tree_open(&tree, &facts, &source), NX_OK);
+    extensions ^= NX_HART_EXTENSION_ZBB;
+    assert_int_equal(verity_tree_open(&tree, &facts, &source, extensions), NX_OK);
 }
 
 static enum nx_status check(uint64_t block)
@@ -174,7 +177,7 @@ static void test_a_changed_superblock_is_refused(void **state)
     const struct verity_source source = image_source(&image);
     for (uint64_t at = 0; at < VERITY_BLOCK_BYTES; at++) {
         image.bytes[facts.data_bytes + at] ^= 1;
-        assert_int_equal(verity_tree_open(&tree, &facts, &source), NX_ERR_BAD_FORMAT);
+        assert_int_equal(verity_tree_open(&tree, &facts, &source, 0), NX_ERR_BAD_FORMAT);
         image.bytes[facts.data_bytes + at] ^= 1;
     }
     free(image.bytes);

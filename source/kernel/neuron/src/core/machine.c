@@ -26,29 +26,6 @@ static enum nx_status blame(struct discovery *discovery, const char *problem, en
 
 // --- Harts ---------------------------------------------------------------------------------------
 
-// Whether riscv,isa ("rv64imac_zicsr_sstc") names the extension.
-static bool isa_string_names(const char *isa, const char *extension)
-{
-    const size_t length = strlen(extension);
-
-    for (const char *at = isa; *at != '\0'; at++)
-        if (at[0] == '_' && strncmp(at + 1, extension, length) == 0 &&
-            (at[1 + length] == '_' || at[1 + length] == '\0'))
-            return true;
-    return false;
-}
-
-static bool has_sstc(const struct dtb *tree, struct dtb_node cpu)
-{
-    struct dtb_property extensions;
-    const char *isa;
-
-    if (dtb_find_property(tree, cpu, "riscv,isa-extensions", &extensions) &&
-        dtb_property_contains(&extensions, "sstc"))
-        return true;
-    return dtb_read_string(tree, cpu, "riscv,isa", &isa) == NX_OK && isa_string_names(isa, "sstc");
-}
-
 static bool has_mmu(const struct dtb *tree, struct dtb_node cpu)
 {
     const char *type;
@@ -109,7 +86,7 @@ static enum nx_status read_harts(struct discovery *discovery, bool boot_hart)
             continue;
         if (find_hart(hart.id) != NULL)
             return blame(discovery, "cpu reg (twice the same)", NX_ERR_BAD_FORMAT);
-        hart.sstc = has_sstc(tree, cpu);
+        hart.sstc = dtb_cpu_has_extension(tree, cpu, "sstc");
         machine.harts_named++;
         if (boot_hart) {
             machine.harts[0] = hart;
