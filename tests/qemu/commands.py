@@ -56,6 +56,8 @@ MALFORMED_JSON = [["hw", "smp", "--frobnicate"], ["frobnicate"], ["help", "frobn
 # A line that ends the output of a command, and one that the kernel prints.
 FORGED = "\nnx: exit status=7\nneuron: hart1 tick n=3\r\n%41"
 USAGE = 2
+# virtio 1.2, section 6
+RING_FEATURES = ((28, "VIRTIO_F_INDIRECT_DESC"), (29, "VIRTIO_F_EVENT_IDX"))
 BOOT_FAILED = 125
 HOST_SECONDS = 90
 
@@ -130,6 +132,15 @@ def check_exact() -> list[str]:
     return reasons
 
 
+def check_virtqueue() -> list[str]:
+    """The disk's queue has indirect descriptors and the event index, which QEMU's device offers."""
+    reasons, facts = check_json(["hw", "vblk", "info"])
+    if not reasons:
+        features = int(str(facts["features"]), 0) if isinstance(facts, dict) else 0
+        reasons = [f"nx hw vblk info: {name} is not negotiated" for bit, name in RING_FEATURES if not features >> bit & 1]
+    return reasons
+
+
 def check_options() -> list[str]:
     """Options that make no sense are refused in words, before anything boots."""
     reasons: list[str] = []
@@ -172,7 +183,7 @@ def run(profile: Profile, log: Path) -> list[str]:
     reasons: list[str] = []
     try:
         reasons += check_sums(profile, log)
-        reasons += check_exact() + check_json_tables() + check_options()
+        reasons += check_exact() + check_json_tables() + check_virtqueue() + check_options()
         for words in MALFORMED:
             reasons += check_malformed(words)
     except (ConsoleFailure, subprocess.TimeoutExpired) as failure:

@@ -258,7 +258,7 @@ def stays_short(profile: Profile, log: Path) -> list[str]:
 
 
 def counts_are_as_recorded(profile: Profile, log: Path) -> list[str]:
-    """Count eight key operations: none costs more than tests/bench/record.json says."""
+    """Count twelve key operations: none costs more than tests/bench/record.json says."""
     bench.machine.quiet = True
     try:
         results = bench.measure(record.recorded_rows())
@@ -338,7 +338,7 @@ PROFILES = [
         options={"SMP": "4"},
         timeout=120,
     ),
-    Profile("bench", "instructions of eight key operations", counts_are_as_recorded),
+    Profile("bench", "instructions of twelve key operations", counts_are_as_recorded),
     Profile(
         "attack-fuzz",
         "100,000 random system calls on four harts",

@@ -105,6 +105,7 @@ bool subject_call_6(void);
 bool subject_call_64_bytes(void);
 bool subject_call_handle(void);
 bool subject_call_fpu(void);
+bool subject_call_fpu_server(void);
 bool subject_call_fpu_both(void);
 bool subject_call_two_harts(void);
 bool subject_yield(void);

@@ -162,6 +162,8 @@ bool subject_call_handle(void)
 }
 
 // A thread that has once used the FPU keeps paying for it, so the client is one of its own.
+#define FPU_STEP 0.25
+
 struct fpu_client {
     nx_handle endpoint;
     uint64_t failed;
@@ -177,7 +179,7 @@ static void fpu_client_thread(void *argument)
     BENCH_LAPS(
         {
             struct nx_message message = {0};
-            sum += 0.25;
+            sum += FPU_STEP;
             __asm__ volatile("" : "+f"(sum));
             failed |= nx_endpoint_call(endpoint, &message);
         },
@@ -186,7 +188,23 @@ static void fpu_client_thread(void *argument)
     client->sum = sum;
 }
 
-static bool call_fpu(const char *role)
+// The same of one that does not compute.
+static void plain_client_thread(void *argument)
+{
+    struct fpu_client *client = argument;
+    nx_handle endpoint = client->endpoint;
+    uint64_t failed = 0;
+    BENCH_LAPS(
+        {
+            struct nx_message message = {0};
+            failed |= nx_endpoint_call(endpoint, &message);
+        },
+        {});
+    client->failed = failed;
+    client->sum = LAPS * FPU_STEP;
+}
+
+static bool call_fpu(void (*client_thread)(void *argument), const char *role)
 {
     const struct partner_options options = {
         .role = role, .harts = HART_HERE, .class = NX_CLASS_NORMAL};
@@ -195,18 +213,24 @@ static bool call_fpu(const char *role)
     struct nx_thread thread;
     BENCH_OK(partner_start(&partner, &options));
     struct fpu_client client = {.endpoint = partner.endpoint};
-    BENCH_OK(nx_thread_spawn(&here, fpu_client_thread, &client, &thread));
+    BENCH_OK(nx_thread_spawn(&here, client_thread, &client, &thread));
     BENCH_OK(nx_thread_join(&thread));
     bool done = calls_end(&partner, client.failed, 0);
-    return done && (client.sum == LAPS * 0.25 || bench_fail("floating-point registers were lost"));
+    return done &&
+           (client.sum == LAPS * FPU_STEP || bench_fail("floating-point registers were lost"));
 }
 
 bool subject_call_fpu(void)
 {
-    return call_fpu("echo");
+    return call_fpu(fpu_client_thread, "echo");
+}
+
+bool subject_call_fpu_server(void)
+{
+    return call_fpu(plain_client_thread, "fpu");
 }
 
 bool subject_call_fpu_both(void)
 {
-    return call_fpu("fpu");
+    return call_fpu(fpu_client_thread, "fpu");
 }

@@ -29,6 +29,7 @@ static const struct subject subjects[] = {
     {"call-64-bytes", subject_call_64_bytes},
     {"call-handle", subject_call_handle},
     {"call-fpu", subject_call_fpu},
+    {"call-fpu-server", subject_call_fpu_server},
     {"call-fpu-both", subject_call_fpu_both},
     {"call-two-harts", subject_call_two_harts},
     {"yield", subject_yield},

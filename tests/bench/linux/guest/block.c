@@ -171,7 +171,8 @@ const struct subject block_subjects[] = {
 // --- throughput
 // -------------------------------------------------------------------------------------
 
-// Keeps `depth` reads in flight: a slot is filled again as soon as it is reaped.
+// Keeps `depth` reads in flight: a slot is filled again as soon as it is reaped. Wakes up for a
+// quarter of them, as the benchmark of Nexus does.
 static int stream(unsigned reads, unsigned depth, size_t bytes, int random)
 {
     uint64_t places = disk_bytes / bytes;
@@ -180,7 +181,8 @@ static int stream(unsigned reads, unsigned depth, size_t bytes, int random)
         ring_queue_read(sent, (random ? scattered(sent, places) : sent % places) * bytes);
     }
     while (done < reads) {
-        int status = ring_submit_and_wait(1);
+        unsigned flying = sent - done;
+        int status = ring_submit_and_wait(depth / 4 < flying ? depth / 4 : flying);
         if (status != 0) {
             return status;
         }
