@@ -37,7 +37,6 @@ KILOBYTES = {"MB/s": 1000.0, "kB/s": 1.0, "IOPS": 1.0}
 VERIFIED = "cold-file-read-dm-verity"
 SAME_AS = {VERIFIED: "cold-file-read"}
 
-
 # What is to be faster than Linux's.
 TARGETS = ("random-4k-depth-32", "cold-file-read")
 
@@ -120,6 +119,9 @@ def measure(peer: "Peer") -> list[Rate]:
                 statistics.median(pair[1] / pair[0] for pair in pairs),
             )
         )
+    missing = [name for name in TARGETS if name not in {each.name for each in found}]
+    if missing:
+        raise BenchError(f"Linux did not measure {' '.join(missing)}; console logs: {machine.RESULTS}")
     return found
 
 
