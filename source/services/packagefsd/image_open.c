@@ -129,6 +129,7 @@ static enum nx_status disk_open(struct image *image, struct image_refusal *refus
         image->size = image->signed_.data_bytes;
         refusal->detail = "tree-superblock";
         status = verity_tree_open(image->tree, &image->signed_, &source);
+        refusal->reason = image_fault_name(status);
     }
     return status;
 }
