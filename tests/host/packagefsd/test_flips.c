@@ -16,6 +16,7 @@
 
 #include "content.h"
 #include "fake_system.h"
+#include "file_load.h"
 #include "packagefsd/mount.h"
 
 #define BLOCK 4096u
@@ -179,24 +180,6 @@ static void test_a_bad_trust_file_says_nothing_about_the_image(void **state)
     assert_int_not_equal(mount_open(&mount), NX_OK);
     assert_string_equal(fake_refusal, "");
     assert_true(fake_not_mounted);
-}
-
-static uint8_t *file_load(const char *path, uint64_t *size)
-{
-    FILE *file = fopen(path, "rb");
-    if (file == NULL || fseek(file, 0, SEEK_END) != 0) {
-        perror(path);
-        exit(EXIT_FAILURE);
-    }
-    *size = (uint64_t)ftell(file);
-    rewind(file);
-    uint8_t *bytes = calloc(1, *size + 1);
-    if (bytes == NULL || fread(bytes, 1, *size, file) != *size) {
-        perror(path);
-        exit(EXIT_FAILURE);
-    }
-    fclose(file);
-    return bytes;
 }
 
 static int prepare(void **state)
