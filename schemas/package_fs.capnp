@@ -26,10 +26,11 @@ struct Request {
       path @1 :Text;
       release @10 :UInt64;
       # A node that the client closes on the way; 0 is none. It counts whether or not the open
-      # succeeds.
+      # succeeds. One that the client does not have open is passed over.
     }
     fetch :group {
-      # Makes a range of an open file's memory object valid.
+      # Makes a range of an open file's memory object valid. The node is one that this client, by
+      # its badge, has open; that goes for close, too.
       node @2 :UInt64;
       offset @3 :UInt64;
       length @4 :UInt64;

@@ -2,6 +2,7 @@
 """Package images that are not what they should be: each is refused with its reason, or its bad blocks
 are errors while everything else is served right. Never the fixtures instead, never a wrong byte."""
 
+import os
 import re
 import struct
 import subprocess
@@ -28,6 +29,10 @@ HEADER_BYTES = 512
 DATA_SIZE_AT = 24
 EROFS_SUPERBLOCK = 1024
 LARGE_FILE = "fixtures/large.bin"
+DIRECTORY = "docs"
+INODE_SLOT = 32  # an inode's number counts these, and the smaller kind has this size
+INODE_SIZE_AT = 8
+MISMATCH = "hash mismatch"
 SETTLED = re.compile(rb"^(pkgfs: mounted|init: service packages down).*$", re.MULTILINE)
 REFUSAL = re.compile(rb"^pkgfs: refused reason=(\w+) detail=(\S+) ", re.MULTILINE)
 
@@ -218,25 +223,67 @@ def flipped_tree(image: bytes) -> bytes:
     return flip(image, data_size(image) + 3 * BLOCK + 40)
 
 
-def judge_served(damage: Callable[[bytes], bytes], profile: "Profile", log: Path) -> list[str]:
-    disk = log.with_suffix(f".{damage.__name__}.img")
-    disk.write_bytes(damage(IMAGE.read_bytes()))
+def inode_at(path: str) -> int:
+    """Where the inode lies: in a block that the mount does not read, else a flip there proves nothing here."""
+    command = ["dump.erofs", f"--path=/{path}", str(IMAGE)]
+    environment = dict(os.environ, PATH=os.environ["PATH"] + ":/usr/sbin:/sbin")
+    said = subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout
+    match = re.search(r"^NID: (\d+)", said, re.MULTILINE)
+    if match is None:
+        raise ValueError(f"{path}: no inode: {said!r}")
+    at = int(match[1]) * INODE_SLOT
+    if at < BLOCK:
+        raise ValueError(f"{path}: its inode is beside the superblock's; name another file")
+    return at
+
+
+def flipped_inode(image: bytes) -> bytes:
+    """In the inode of the large file, which only who asks for that file looks at, or for its neighbours."""
+    return flip(image, inode_at(LARGE_FILE) + INODE_SIZE_AT)
+
+
+def flipped_directory(image: bytes) -> bytes:
+    """In the entries of a directory, which lie behind its inode."""
+    return flip(image, inode_at(DIRECTORY) + INODE_SLOT)
+
+
+@dataclass(frozen=True)
+class Damage:
+    """A flip that does not keep the image from being mounted, and what it must spoil, or leave alone, at least."""
+
+    make: Callable[[bytes], bytes]
+    bad: str
+    good: str
+
+
+SERVED = [
+    Damage(flipped_data, f"sum pkg://{LARGE_FILE}", "sum pkg://etc/motd"),
+    Damage(flipped_tree, f"sum pkg://{LARGE_FILE}", "sum pkg://etc/motd"),
+    Damage(flipped_inode, f"sum pkg://{LARGE_FILE}", "ls pkg://etc"),
+    Damage(flipped_directory, f"ls pkg://{DIRECTORY}", f"sum pkg://{LARGE_FILE}"),
+]
+
+
+def judge_served(damage: Damage, profile: "Profile", log: Path) -> list[str]:
+    name = damage.make.__name__
+    disk = log.with_suffix(f".{name}.img")
+    disk.write_bytes(damage.make(IMAGE.read_bytes()))
     lines = (BUILD / "pkgfs.img.sums").read_text().splitlines()
     sums = {f"pkg://{path}": digest for digest, path in (line.split("  ", 1) for line in lines)}
     options = {"SMP": "2", "APPEND": "", "DISK": str(disk)}
-    with Session(log.with_suffix(f".{damage.__name__}.log"), options, profile.timeout) as session:
+    with Session(log.with_suffix(f".{name}.log"), options, profile.timeout) as session:
         answers = {path: session.command(f"sum {path}") for path in sums}
+        bad, good = session.command(damage.bad), session.command(damage.good)
         report = session.command("pkg info")
     disk.unlink()
-    name = damage.__name__
     reasons = []
-    good = {path for path, answer in answers.items() if sums[path] in answer}
-    failed = {path for path, answer in answers.items() if "hash mismatch" in answer}
+    right = {path for path, answer in answers.items() if sums[path] in answer}
+    failed = {path for path, answer in answers.items() if MISMATCH in answer}
     for path, answer in answers.items():
-        if (path in good) == (path in failed) or set(re.findall(r"[0-9a-f]{64}", answer)) - {sums[path]}:
+        if (path in right) == (path in failed) or set(re.findall(r"[0-9a-f]{64}", answer)) - {sums[path]}:
             reasons.append(f"{name}: sum {path}: {answer!r}")
-    if f"pkg://{LARGE_FILE}" not in failed or not good:
-        reasons.append(f"{name}: failed are {sorted(failed)}")
+    if MISMATCH not in bad or MISMATCH in good or not failed or not right:
+        reasons.append(f"{name}: {damage.bad}: {bad!r}; {damage.good}: {good!r}; failed are {sorted(failed)}")
     wrong = re.search(r"verified=[1-9]\d* wrong=(\d+)", report)
     if wrong is None or int(wrong[1]) < len(failed):
         reasons.append(f"{name}: nx pkg info counts too few wrong blocks: {report!r}")
@@ -244,4 +291,4 @@ def judge_served(damage: Callable[[bytes], bytes], profile: "Profile", log: Path
 
 
 def served(profile: "Profile", log: Path) -> list[str]:
-    return [reason for damage in (flipped_data, flipped_tree) for reason in judge_served(damage, profile, log)]
+    return [reason for damage in SERVED for reason in judge_served(damage, profile, log)]

@@ -402,7 +402,7 @@ PROFILES = [
     Profile("image-refused", "images that nobody trusted has signed, old and damaged ones", images.refused),
     Profile("image-unreachable", "an unsigned image on a disk that the tree is wrong about", images.unreachable),
     Profile("image-truncated", "an image cut at ten places", images.truncated),
-    Profile("image-flipped", "a changed block of data, and of the tree", images.served, append=""),
+    Profile("image-flipped", "a changed block of data, of the tree, of metadata", images.served, append=""),
     # Counterfactuals: the cause of a marker is removed, and the gate must go red because of it.
     Profile(
         "red-ipi",

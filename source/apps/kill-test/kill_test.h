@@ -31,7 +31,9 @@ struct board_file {
 struct board_reader {
     _Atomic uint64_t passes;
     _Atomic uint64_t files;
+    _Atomic uint64_t mapped; // of `files`
     _Atomic uint64_t bytes;
+    _Atomic uint64_t retried;    // calls that the service died under; each was made again
     _Atomic uint64_t wrong;      // files whose bytes were others
     _Atomic uint64_t failed;     // operations that reported an error
     _Atomic uint64_t longest_ns; // of one operation
@@ -77,7 +79,8 @@ struct load_facts {
     uint64_t raw_reads; // of the disk, through a queue
     uint64_t raw_wrong;
     uint64_t raw_failed;
-    uint64_t programs; // started from pkg:// and ended well
+    uint64_t raw_reopened; // queues that the service died under; their reads were sent again
+    uint64_t programs;     // started from pkg:// and ended well
     uint64_t programs_failed;
     uint64_t lines;        // written to the console and to the log, each
     uint64_t lines_failed; // writes that reported an error

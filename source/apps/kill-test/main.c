@@ -200,23 +200,30 @@ static bool kill_all(struct experiment *experiment)
 
 // ---- The report ---------------------------------------------------------------------------------
 
+static void reader_report(uint32_t number, const struct board_reader *reader,
+                          struct board_reader *sum)
+{
+    nx_log("kills: reader=%u passes=%llu files=%llu mapped=%llu retried=%llu", (unsigned)number,
+           (unsigned long long)reader->passes, (unsigned long long)reader->files,
+           (unsigned long long)reader->mapped, (unsigned long long)reader->retried);
+    sum->passes += reader->passes;
+    sum->files += reader->files;
+    sum->bytes += reader->bytes;
+    sum->wrong += reader->wrong;
+    sum->failed += reader->failed;
+    sum->longest_ns = reader->longest_ns > sum->longest_ns ? reader->longest_ns : sum->longest_ns;
+    if (sum->reason[0] == '\0' && reader->wrong + reader->failed > 0) {
+        strlcpy(sum->reason, reader->reason, sizeof(sum->reason));
+    }
+}
+
 static bool report(struct experiment *experiment)
 {
     struct load_facts load = load_facts();
     struct board_reader sum = {0};
-    char reason[REASON_BYTES] = "";
 
     for (uint32_t i = 0; i < READERS; i++) {
-        const struct board_reader *reader = &experiment->board->readers[i];
-        sum.passes += reader->passes;
-        sum.files += reader->files;
-        sum.bytes += reader->bytes;
-        sum.wrong += reader->wrong;
-        sum.failed += reader->failed;
-        sum.longest_ns = reader->longest_ns > sum.longest_ns ? reader->longest_ns : sum.longest_ns;
-        if (reason[0] == '\0' && reader->wrong + reader->failed > 0) {
-            strlcpy(reason, reader->reason, sizeof(reason));
-        }
+        reader_report(i + 1, &experiment->board->readers[i], &sum);
     }
     for (uint32_t i = 0; i < experiment->victim_count; i++) {
         recovery_report(experiment->victims[i], experiment->kills[experiment->victims[i]]);
@@ -231,12 +238,13 @@ static bool report(struct experiment *experiment)
         (unsigned long long)sum.failed, (unsigned long long)(sum.longest_ns / NX_MICROSECOND));
     nx_log("kills: programs started=%llu failed=%llu", (unsigned long long)load.programs,
            (unsigned long long)load.programs_failed);
-    nx_log("kills: raw reads=%llu wrong=%llu failed=%llu", (unsigned long long)load.raw_reads,
-           (unsigned long long)load.raw_wrong, (unsigned long long)load.raw_failed);
+    nx_log("kills: raw reads=%llu wrong=%llu failed=%llu reopened=%llu",
+           (unsigned long long)load.raw_reads, (unsigned long long)load.raw_wrong,
+           (unsigned long long)load.raw_failed, (unsigned long long)load.raw_reopened);
     nx_log("kills: lines=%llu failed=%llu", (unsigned long long)load.lines,
            (unsigned long long)load.lines_failed);
-    if (reason[0] != '\0') {
-        strlcpy(experiment->reason, reason, sizeof(experiment->reason));
+    if (sum.reason[0] != '\0') {
+        strlcpy(experiment->reason, sum.reason, sizeof(experiment->reason));
     }
     return experiment->reason[0] == '\0' && sum.passes >= READERS;
 }

@@ -114,6 +114,7 @@ void raw_run(const atomic_bool *stopping, struct load_facts *facts, char reason[
         (void)snprintf(reason, REASON_BYTES, "raw queue: %s", nx_status_text(status));
     }
     if (opened) {
+        facts->raw_reopened += raw.queue.reopened;
         nx_block_queue_close(&raw.queue);
     }
 }

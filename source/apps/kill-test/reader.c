@@ -2,6 +2,7 @@
 // One reader's pass: every file of pkg:// by read or by mapping, hashed and compared. It knows
 // nothing of kills: it is a program that reads files.
 #include "kill_test.h"
+#include "nexus/service.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -102,6 +103,7 @@ static bool hash_by_mapping(struct pass *pass, const struct board_file *file, in
     sha256_init(&hash);
     sha256_update(&hash, bytes, file->size);
     bytes_check(pass, file, &hash, file->size);
+    pass->reader->mapped++;
     (void)munmap(bytes, file->size);
     return true;
 }
@@ -161,6 +163,7 @@ int reader_main(uint32_t number)
         errno = ENOENT;
         (void)failed(&pass, NX_PACKAGE_SCHEME, "files missing from the list");
     }
+    pass.reader->retried += nx_retry_count(); // this program's life is one pass
     pass.reader->passes++;
     return EXIT_SUCCESS;
 }

@@ -4,6 +4,7 @@
 #include "nexus/clock.h"
 #include "nexus/memory.h"
 #include <stdlib.h>
+#include <string.h>
 
 // Fetches are widened to this: one request of the block service.
 #define CHUNK_PAGES 32u
@@ -42,10 +43,11 @@ static struct file *node_find(struct file_cache *cache, uint64_t node)
 }
 
 // A token is a serial number and, in its low bits, the place of the file.
-struct file *file_cache_find(struct file_cache *cache, uint64_t token)
+struct file *file_cache_find(struct file_cache *cache, uint64_t token, uint64_t client)
 {
     struct file *file = &cache->files[token % FILES_MAX];
-    return token != 0 && file->token == token ? file : NULL;
+    bool known = token != 0 && file->token == token;
+    return known && client < FILE_CLIENTS_MAX && file->opens_of[client] > 0 ? file : NULL;
 }
 
 // ---- Making room --------------------------------------------------------------------------------
@@ -141,6 +143,7 @@ static enum nx_status file_insert(struct file_cache *cache, const struct erofs_i
     struct file **bucket = bucket_of(cache, inode->nid);
     file->token = cache->serial++ * FILES_MAX + (uint64_t)(file - cache->files);
     file->opens = 0;
+    memset(file->opens_of, 0, sizeof(file->opens_of));
     file->next = *bucket;
     *bucket = file;
     recency_touch(&cache->idle, &file->use);
@@ -149,8 +152,11 @@ static enum nx_status file_insert(struct file_cache *cache, const struct erofs_i
 }
 
 enum nx_status file_cache_open(struct file_cache *cache, const struct erofs_inode *inode,
-                               struct file **out)
+                               uint64_t client, struct file **out)
 {
+    if (client >= FILE_CLIENTS_MAX) {
+        return NX_ERR_ACCESS_DENIED;
+    }
     if (erofs_inode_refusal(inode) != EROFS_REFUSAL_NONE) {
         return NX_ERR_UNSUPPORTED;
     }
@@ -166,6 +172,7 @@ enum nx_status file_cache_open(struct file_cache *cache, const struct erofs_inod
     }
     cache->open_files += file->opens == 0;
     file->opens++;
+    file->opens_of[client]++;
     recency_touch(&cache->opened, &file->use);
     *out = file;
     return NX_OK;
@@ -177,11 +184,9 @@ uint64_t file_cache_valid(const struct file *file)
     return bytes < file->inode.size ? bytes : file->inode.size;
 }
 
-void file_cache_close(struct file_cache *cache, struct file *file)
+void file_cache_close(struct file_cache *cache, struct file *file, uint64_t client)
 {
-    if (file->opens == 0) {
-        return; // a client that closes twice
-    }
+    file->opens_of[client]--;
     file->opens--;
     if (file->opens == 0) {
         cache->open_files--;
@@ -285,7 +290,7 @@ enum nx_status file_cache_fetch(struct file_cache *cache, struct file *file, uin
     struct page_run asked = {offset / NX_PAGE_SIZE,
                              NX_PAGE_ROUND_UP(offset + length) / NX_PAGE_SIZE};
     struct page_run run;
-    recency_touch(file->opens > 0 ? &cache->opened : &cache->idle, &file->use);
+    recency_touch(&cache->opened, &file->use);
     file_ahead_land(cache);
     if (length == 0 || !page_map_missing(&file->map, asked.first, asked.end, &run)) {
         cache->hits++;

@@ -8,7 +8,8 @@
 // valid as they were. What they cannot do any more is fetch: the file's token is void, the answer
 // NX_ERR_BAD_HANDLE, and the client opens the file anew. Tokens are never reused, not even by the
 // next instance of this program, so nobody is told of pages that are valid in an object that is not
-// his.
+// his. A token is good only for a client that has the file open: none can use, or close, what
+// others have opened.
 //
 // Who reads a file in sequence is read ahead of (read_ahead.h, file_ahead.h), so the disk works
 // while he does. A file with reads on their way is not evicted.
@@ -28,11 +29,16 @@
 #define FILE_PAGES_MAX  8192u // valid pages of all files together: 32 MiB
 #define FETCH_BYTES_MAX (4ul << 20)
 
+// A client is a badge: nexus-init's are the numbers of its programs, and the children of a program
+// have its badge. 0 is a handle without one.
+#define FILE_CLIENTS_MAX 16u
+
 struct file {
     struct recency_link use; // in one of the cache's lists
     struct file *next;       // in its bucket's chain, while in the cache
     uint64_t token;          // 0: not in the cache
-    uint32_t opens;          // opens minus closes
+    uint64_t opens;          // opens minus closes, of all clients
+    uint64_t opens_of[FILE_CLIENTS_MAX];
     struct erofs_inode inode;
     nx_handle memory; // the object, with every right
     nx_handle shared; // the same without the right to write: what clients get copies of
@@ -65,21 +71,24 @@ struct file_range {
 
 void file_cache_init(struct file_cache *cache, struct image *image, const struct erofs *fs);
 
-// Opens the regular file `inode`, which is not empty. *file is valid until the next call that may
-// evict: open and fetch.
-//   NX_ERR_UNSUPPORTED  its data is compressed
-//   NX_ERR_TOO_LARGE    larger than a memory object can be
+// Opens the regular file `inode`, which is not empty, for a client. *file is valid until the next
+// call that may evict: open and fetch.
+//   NX_ERR_UNSUPPORTED    its data is compressed
+//   NX_ERR_TOO_LARGE      larger than a memory object can be
+//   NX_ERR_ACCESS_DENIED  nobody has that badge
 //   NX_ERR_NO_MEMORY
 NX_MUST_CHECK enum nx_status file_cache_open(struct file_cache *cache,
-                                             const struct erofs_inode *inode, struct file **file);
+                                             const struct erofs_inode *inode, uint64_t client,
+                                             struct file **file);
 
-// The file of a token; NULL: void.
-struct file *file_cache_find(struct file_cache *cache, uint64_t token);
+// The file of a token that this client has open; NULL: void, or another's.
+struct file *file_cache_find(struct file_cache *cache, uint64_t token, uint64_t client);
 
 // Bytes from the start of the file that are valid.
 uint64_t file_cache_valid(const struct file *file);
 
-void file_cache_close(struct file_cache *cache, struct file *file);
+// Closes a file that this client has open.
+void file_cache_close(struct file_cache *cache, struct file *file, uint64_t client);
 
 // Makes a range valid, cut at the end of the file; *valid says what is valid, which may be more.
 //   NX_ERR_OUT_OF_RANGE  offset is past the end

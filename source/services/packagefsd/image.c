@@ -6,6 +6,22 @@
 #include "nexus/process.h"
 #include <string.h>
 
+const char *image_fault_name(enum nx_status status)
+{
+    switch (status) {
+    case NX_ERR_HASH:
+        return verity_refusal_name(VERITY_REFUSED_HASH);
+    case NX_ERR_TRUNCATED:
+        return verity_refusal_name(VERITY_REFUSED_TRUNCATED);
+    case NX_ERR_BAD_FORMAT:
+    case NX_ERR_UNSUPPORTED:
+    case NX_ERR_OUT_OF_RANGE:
+        return verity_refusal_name(VERITY_REFUSED_FORMAT);
+    default:
+        return NULL;
+    }
+}
+
 // ---- Transfers ----------------------------------------------------------------------------------
 
 enum nx_status image_fetch_raw(struct image *image, uint64_t offset, uint64_t length,
@@ -20,7 +36,8 @@ enum nx_status image_fetch_raw(struct image *image, uint64_t offset, uint64_t le
             nx_block_read(offset / NX_BLOCK_SECTOR_BYTES, (uint32_t)(part / NX_BLOCK_SECTOR_BYTES),
                           image->staging, 0, reason);
         if (status != NX_OK) {
-            return status;
+            // No failure of the way to an image is to be taken for one of the image.
+            return image_fault_name(status) != NULL ? NX_ERR_IO : status;
         }
         memcpy(place, image->staged, part);
         offset += part;

@@ -39,9 +39,13 @@ struct image {
 
 // Why an image is not mounted: two words for people.
 struct image_refusal {
-    const char *reason; // NULL: the status says it
+    const char *reason; // what is wrong with the image; NULL: nothing that is known
     const char *detail;
 };
+
+// The reason of an image in which something was found that has this status: one of
+// verity_refusal_name's; NULL: such a failure says nothing about the image.
+const char *image_fault_name(enum nx_status status);
 
 // Opens the disk if this program was given one, else the fixtures of the boot archive. A disk is
 // open once its signature was found good and its version new enough.

@@ -130,6 +130,7 @@ static enum nx_status disk_open(struct image *image, struct image_refusal *refus
         refusal->detail = "tree-superblock";
         status =
             verity_tree_open(image->tree, &image->signed_, &source, nx_start()->hart_extensions);
+        refusal->reason = image_fault_name(status);
     }
     return status;
 }

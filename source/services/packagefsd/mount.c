@@ -41,15 +41,14 @@ static enum nx_status file_system_open(struct mount *mount, const char **refusal
     return status;
 }
 
-// Whether the image itself is at fault, or the way to it.
-static const char *reason_of(enum nx_status status)
+static void refusal_tell(const struct image_refusal *refusal, enum nx_status status)
 {
-    if (status == NX_ERR_HASH) {
-        return "hash";
+    if (refusal->reason == NULL) { // the way to it is at fault
+        nx_log("pkgfs: not mounted detail=%s status=%s", refusal->detail, nx_status_text(status));
+        return;
     }
-    bool is_format = status == NX_ERR_BAD_FORMAT || status == NX_ERR_TRUNCATED ||
-                     status == NX_ERR_UNSUPPORTED || status == NX_ERR_OUT_OF_RANGE;
-    return is_format ? "format" : "io";
+    nx_log("pkgfs: refused reason=%s detail=%s status=%s", refusal->reason, refusal->detail,
+           nx_status_text(status));
 }
 
 static void mounted_tell(const struct image *image)
@@ -72,11 +71,10 @@ enum nx_status mount_open(struct mount *mount)
 
     if (status == NX_OK) {
         status = file_system_open(mount, &refusal.detail);
+        refusal.reason = image_fault_name(status);
     }
     if (status != NX_OK) {
-        nx_log("pkgfs: refused reason=%s detail=%s status=%s",
-               refusal.reason != NULL ? refusal.reason : reason_of(status), refusal.detail,
-               nx_status_text(status));
+        refusal_tell(&refusal, status);
         return status;
     }
     NX_MARK(NX_MARK_MOUNTED);

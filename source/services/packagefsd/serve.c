@@ -131,12 +131,14 @@ static enum nx_answer open_answer(struct nx_request *request, const struct erofs
                               request, NX_OK, capnp_builder_bytes(&answer.message), file->shared);
 }
 
-static void node_release(struct service *service, uint64_t node)
+// False: the client has no such node open.
+static bool node_close(struct service *service, uint64_t node, uint64_t client)
 {
-    struct file *file = file_cache_find(&service->files, node);
+    struct file *file = file_cache_find(&service->files, node, client);
     if (file != NULL) {
-        file_cache_close(&service->files, file);
+        file_cache_close(&service->files, file, client);
     }
+    return file != NULL;
 }
 
 static enum nx_answer serve_open(struct service *service, struct nx_request *request,
@@ -150,14 +152,14 @@ static enum nx_answer serve_open(struct service *service, struct nx_request *req
     if (status != NX_OK) {
         return nx_request_answer(request, NX_ERR_BAD_FORMAT, 0);
     }
-    node_release(service, package_fs_request_open_release(reader));
+    (void)node_close(service, package_fs_request_open_release(reader), request->message.badge);
     status = path_resolve(service, &text, EROFS_FOLLOW_FINAL, &inode);
     if (status == NX_OK && inode->type == EROFS_TYPE_DIRECTORY) {
         status = NX_ERR_IS_DIRECTORY;
     } else if (status == NX_OK && inode->type != EROFS_TYPE_FILE) {
         status = NX_ERR_WRONG_TYPE;
     } else if (status == NX_OK && inode->size > 0) {
-        status = file_cache_open(&service->files, inode, &file);
+        status = file_cache_open(&service->files, inode, request->message.badge, &file);
     }
     return status == NX_OK ? open_answer(request, inode, file) : answer_status(request, status);
 }
@@ -165,7 +167,8 @@ static enum nx_answer serve_open(struct service *service, struct nx_request *req
 static enum nx_answer serve_fetch(struct service *service, struct nx_request *request,
                                   const struct package_fs_request_reader *reader)
 {
-    struct file *file = file_cache_find(&service->files, package_fs_request_fetch_node(reader));
+    struct file *file = file_cache_find(&service->files, package_fs_request_fetch_node(reader),
+                                        request->message.badge);
     struct file_range valid;
     struct answer answer;
 
@@ -190,13 +193,9 @@ static enum nx_answer serve_fetch(struct service *service, struct nx_request *re
 static enum nx_answer serve_close(struct service *service, struct nx_request *request,
                                   const struct package_fs_request_reader *reader)
 {
-    struct file *file = file_cache_find(&service->files, package_fs_request_close_node(reader));
-
-    if (file == NULL) {
-        return answer_status(request, NX_ERR_BAD_HANDLE);
-    }
-    file_cache_close(&service->files, file);
-    return answer_status(request, NX_OK);
+    bool closed =
+        node_close(service, package_fs_request_close_node(reader), request->message.badge);
+    return answer_status(request, closed ? NX_OK : NX_ERR_BAD_HANDLE);
 }
 
 // ---- Stat, readLink -----------------------------------------------------------------------------

@@ -14,6 +14,7 @@ import hashlib
 import os
 import random
 import re
+import shutil
 import struct
 import subprocess
 import sys
@@ -197,6 +198,35 @@ class Images(unittest.TestCase):
         result = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         self.assertEqual(result.returncode, 1)
         self.assertIn("no key file", result.stderr)
+
+    def test_a_relative_NEXUS_SIGN_KEY_is_meant_from_where_nexus_was_typed(self) -> None:
+        place, tools = self.root / "place", self.root / "tools"
+        for directory in (place, tools, self.root / "scripts", self.root / "build"):
+            directory.mkdir()
+        (self.root / "build/build.ninja").touch()
+        shutil.copy(Path(__file__).resolve().parents[3] / "nexus", self.root / "nexus")
+        # ninja runs every command in the build directory.
+        for program, text in (
+            (self.root / "scripts/setup.sh", "#!/bin/sh\n"),
+            (tools / "ninja", '#!/bin/sh\ncd "$2" && echo "key=${NEXUS_SIGN_KEY-none}"\n'),
+        ):
+            program.write_text(text)
+            program.chmod(0o755)
+        clean = {name: value for name, value in os.environ.items() if name != "NEXUS_SIGN_KEY"}
+        for chosen, wanted in (
+            ("own.key", f"{place}/own.key"),
+            ("../own.key", f"{place}/../own.key"),
+            ("/keys/own.key", "/keys/own.key"),
+            ("", ""),
+            (None, "none"),
+        ):
+            with self.subTest(chosen=chosen):
+                environment = dict(clean, PATH=f"{tools}:{os.environ['PATH']}")
+                environment |= {} if chosen is None else {"NEXUS_SIGN_KEY": chosen}
+                result = subprocess.run(
+                    ["../nexus", "build"], cwd=place, env=environment, capture_output=True, text=True, check=False
+                )
+                self.assertEqual(result.stdout, f"key={wanted}\n", result.stderr)
 
     def test_a_changed_byte_or_name_changes_the_image(self) -> None:
         tree_make(self.root / "tree", 1, hard_links=False)

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #define LISTING_MAX 65536u
+#define CLIENT      1u
 
 // ---- The truth ----------------------------------------------------------------------------------
 
@@ -131,7 +132,7 @@ static void file_ask(const struct node *node, struct file_cache *cache, uint64_t
     if (node->length == 0) {
         return;
     }
-    assert_int_equal(file_cache_open(cache, &node->inode, &file), NX_OK);
+    assert_int_equal(file_cache_open(cache, &node->inode, CLIENT, &file), NX_OK);
     for (uint64_t offset = 0; offset < node->length; offset += piece) {
         uint64_t wanted = node->length - offset < piece ? node->length - offset : piece;
         if (is_answer(faring, file_cache_fetch(cache, file, offset, piece, &valid))) {
@@ -142,7 +143,7 @@ static void file_ask(const struct node *node, struct file_cache *cache, uint64_t
                                 node->bytes + valid.offset, valid.length);
         }
     }
-    file_cache_close(cache, file);
+    file_cache_close(cache, file, CLIENT);
 }
 
 static void node_ask(const struct node *node, const struct erofs *fs, struct file_cache *cache,

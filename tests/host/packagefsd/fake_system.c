@@ -44,6 +44,7 @@ struct request {
 
 struct fake_disk fake_disk;
 char fake_refusal[32];
+bool fake_not_mounted;
 uint64_t clock_now = NX_SECOND;
 struct nx_start_info nx_start_record;
 nx_handle nx_start_handles[NX_START_HANDLES_MAX];
@@ -199,6 +200,10 @@ enum nx_status nx_block_info(struct nx_block_facts *facts)
 
 static enum nx_status disk_transfer(const struct request *request)
 {
+    fake_disk.reads++;
+    if (fake_disk.breaks_at != 0 && fake_disk.reads >= fake_disk.breaks_at) {
+        return fake_disk.break_status;
+    }
     uint64_t from = request->lba * NX_BLOCK_SECTOR_BYTES;
     if (from > fake_disk.size || request->bytes > fake_disk.size - from) {
         return NX_ERR_OUT_OF_RANGE;
@@ -307,6 +312,7 @@ void nx_log(const char *format, ...)
     va_start(arguments, format);
     vsnprintf(line, sizeof(line), format, arguments);
     va_end(arguments);
+    fake_not_mounted = fake_not_mounted || strncmp(line, "pkgfs: not mounted ", 19) == 0;
     (void)sscanf(line, "pkgfs: refused reason=%31s", fake_refusal);
 }
 
@@ -335,6 +341,7 @@ void fake_reset(const uint8_t *disk, uint64_t size, const char *trust)
     queue_length = 0;
     written_bytes = 0;
     fake_refusal[0] = '\0';
+    fake_not_mounted = false;
     fake_disk = (struct fake_disk){.bytes = disk, .size = size};
     assert_true(size / BLOCK <= FAKE_BLOCKS_MAX);
     struct object *text = object_make(strlen(trust), true);

@@ -16,10 +16,14 @@ struct fake_disk {
     uint64_t size;
     bool read[FAKE_BLOCKS_MAX]; // blocks of 4096 bytes that were asked for
     uint64_t queued;            // requests that came through the queue
+    uint64_t reads;             // requests of either kind
+    uint64_t breaks_at;         // the read, from 1 on, from which on all fail; 0: none
+    enum nx_status break_status;
 };
 
 extern struct fake_disk fake_disk;
 extern char fake_refusal[32]; // the reason in the last line `pkgfs: refused`; empty: none
+extern bool fake_not_mounted; // there was a line `pkgfs: not mounted`
 
 // Forgets all objects and requests. The program's start handles are the disk's service, the trust
 // file, and something as fixtures, which it must not come back to.

@@ -21,6 +21,7 @@
 #define MEMORIES_MAX  600u
 #define CHUNK         READ_AHEAD_FIRST // pages of a fetch
 #define CHUNK_BYTES   (CHUNK * NX_PAGE_SIZE)
+#define CLIENT        3u            // a badge
 #define IMAGE_OF(nid) ((nid) << 32) // where the file's first page lies in the image
 
 // ---- The world ----------------------------------------------------------------------------------
@@ -348,7 +349,7 @@ static struct file *file_open_sized(uint64_t nid, uint64_t size)
 {
     struct erofs_inode inode = {.nid = nid, .size = size, .type = EROFS_TYPE_FILE};
     struct file *file;
-    assert_int_equal(file_cache_open(&cache, &inode, &file), NX_OK);
+    assert_int_equal(file_cache_open(&cache, &inode, CLIENT, &file), NX_OK);
     return file;
 }
 
@@ -527,17 +528,33 @@ static void test_a_file_with_reads_on_their_way_is_not_evicted(void **state)
     fetch(first, 0);
     fetch(first, 1);
     assert_true(first->flights > 0);
-    file_cache_close(&cache, first); // the best candidate there is
+    file_cache_close(&cache, first, CLIENT); // the best candidate there is
     for (uint64_t nid = 2; nid < FILES_MAX + 50; nid++) {
         (void)file_open_sized(nid, NX_PAGE_SIZE);
     }
-    assert_ptr_equal(file_cache_find(&cache, token), first);
+    assert_int_equal(first->token, token);
     while (file_ahead_wait(&cache)) {
     }
     for (uint64_t nid = 1000; nid < 1000 + FILES_MAX; nid++) {
         (void)file_open_sized(nid, NX_PAGE_SIZE);
     }
-    assert_null(file_cache_find(&cache, token));
+    assert_int_not_equal(first->token, token);
+}
+
+static void test_a_place_that_is_used_again_is_open_for_nobody_who_was_there_before(void **state)
+{
+    (void)state;
+    struct erofs_inode inode = {.size = NX_PAGE_SIZE, .type = EROFS_TYPE_FILE};
+    struct file *file;
+    for (uint64_t nid = 1; nid <= FILES_MAX; nid++) {
+        (void)file_open_sized(nid, NX_PAGE_SIZE);
+    }
+    for (uint64_t nid = FILES_MAX + 1; nid <= 2 * FILES_MAX; nid++) {
+        inode.nid = nid;
+        assert_int_equal(file_cache_open(&cache, &inode, CLIENT + 1, &file), NX_OK);
+        assert_ptr_equal(file_cache_find(&cache, file->token, CLIENT + 1), file);
+        assert_null(file_cache_find(&cache, file->token, CLIENT));
+    }
 }
 
 static void test_more_sequential_readers_than_flights_take_turns(void **state)
@@ -587,6 +604,7 @@ int main(void)
         TEST(a_dead_disk_fails_the_fetch_and_not_the_cache),
         TEST(without_a_queue_all_is_read_by_who_asks),
         TEST(a_file_with_reads_on_their_way_is_not_evicted),
+        TEST(a_place_that_is_used_again_is_open_for_nobody_who_was_there_before),
         TEST(more_sequential_readers_than_flights_take_turns),
         TEST(the_cache_never_holds_more_pages_than_it_may),
     };

@@ -16,6 +16,7 @@
 
 #include "content.h"
 #include "fake_system.h"
+#include "file_load.h"
 #include "packagefsd/mount.h"
 
 #define BLOCK 4096u
@@ -39,6 +40,15 @@ struct outcome {
     struct faring faring;
 };
 
+static void files_forget(void)
+{
+    for (uint32_t i = 0; i < FILES_MAX; i++) {
+        if (cache.files[i].token != 0) {
+            free(cache.files[i].map.bits);
+        }
+    }
+}
+
 // Mounts it and asks for everything, files in pieces of that size.
 static struct outcome image_serve(const struct image_file *file, uint64_t size, uint64_t piece)
 {
@@ -49,23 +59,26 @@ static struct outcome image_serve(const struct image_file *file, uint64_t size, 
     outcome.mounted = mount_open(&mount) == NX_OK;
     assert_int_equal(mount.image.source, PACKAGE_FS_SOURCE_VIRTIO_BLK); // never the fixtures
     assert_int_equal(outcome.mounted, fake_refusal[0] == '\0');
+    assert_false(fake_not_mounted); // the disk itself works
     if (outcome.mounted) {
         file_cache_init(&cache, &mount.image, &mount.fs);
         outcome.faring = content_ask(&file->content, &mount.fs, &cache, piece);
         content_look(&file->content, &cache);
         assert_true((mount.image.io_errors > 0) == (outcome.faring.errors > 0));
-        for (uint32_t i = 0; i < FILES_MAX; i++) {
-            if (cache.files[i].token != 0) {
-                free(cache.files[i].map.bits);
-            }
-        }
+        files_forget();
     }
     return outcome;
 }
 
-static bool refused_for(const char *reasons)
+static bool refused_by_name(void)
 {
-    return fake_refusal[0] != '\0' && strstr(reasons, fake_refusal) != NULL;
+    static const char *const names[] = {"signature", "version", "truncated", "format", "hash"};
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (strcmp(fake_refusal, names[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static void test_a_sound_image_is_served_whole(void **state)
@@ -92,7 +105,7 @@ static void test_every_flipped_byte_is_noticed_and_no_wrong_one_is_served(void *
         small.bytes[at] ^= (uint8_t)(1u << at % 8);
         struct outcome outcome = image_serve(&small, small.size, BLOCK);
         small.bytes[at] ^= (uint8_t)(1u << at % 8);
-        assert_true(outcome.mounted || refused_for("signature version truncated format hash"));
+        assert_true(outcome.mounted || refused_by_name());
         refused += !outcome.mounted;
         errors += outcome.faring.errors > 0;
     }
@@ -114,7 +127,7 @@ static void test_a_byte_flipped_in_each_block_of_a_larger_image_spoils_that_bloc
         large.bytes[at] ^= 0x10;
         struct outcome outcome = image_serve(&large, large.size, 8 * BLOCK);
         large.bytes[at] ^= 0x10;
-        assert_true(outcome.mounted || refused_for("signature version truncated format hash"));
+        assert_true(outcome.mounted || refused_by_name());
         assert_true(!outcome.mounted || outcome.faring.right > 0);
         refused += !outcome.mounted;
         if (outcome.mounted && outcome.faring.errors == 0) {
@@ -140,22 +153,33 @@ static void test_a_disk_that_ends_early_is_refused_as_truncated(void **state)
     }
 }
 
-static uint8_t *file_load(const char *path, uint64_t *size)
+// Whatever the way to the disk fails with, also what an image could be at fault for.
+static void test_a_disk_that_cannot_be_read_says_nothing_about_the_image(void **state)
 {
-    FILE *file = fopen(path, "rb");
-    if (file == NULL || fseek(file, 0, SEEK_END) != 0) {
-        perror(path);
-        exit(EXIT_FAILURE);
+    (void)state;
+    for (enum nx_status status = NX_OK + 1; status < NX_STATUS_COUNT; status++) {
+        bool mounted = false;
+        for (uint64_t at = 1; !mounted; at++) {
+            fake_reset(large.bytes, large.size, trust);
+            fake_disk.breaks_at = at;
+            fake_disk.break_status = status;
+            memset(&mount, 0, sizeof(mount));
+            mounted = mount_open(&mount) == NX_OK;
+            assert_string_equal(fake_refusal, "");
+            assert_int_equal(mounted, !fake_not_mounted);
+            assert_true(mounted || fake_disk.reads >= at);
+        }
     }
-    *size = (uint64_t)ftell(file);
-    rewind(file);
-    uint8_t *bytes = calloc(1, *size + 1);
-    if (bytes == NULL || fread(bytes, 1, *size, file) != *size) {
-        perror(path);
-        exit(EXIT_FAILURE);
-    }
-    fclose(file);
-    return bytes;
+}
+
+static void test_a_bad_trust_file_says_nothing_about_the_image(void **state)
+{
+    (void)state;
+    fake_reset(large.bytes, large.size, "nobody\n");
+    memset(&mount, 0, sizeof(mount));
+    assert_int_not_equal(mount_open(&mount), NX_OK);
+    assert_string_equal(fake_refusal, "");
+    assert_true(fake_not_mounted);
 }
 
 static int prepare(void **state)
@@ -182,6 +206,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_every_flipped_byte_is_noticed_and_no_wrong_one_is_served),
         cmocka_unit_test(test_a_byte_flipped_in_each_block_of_a_larger_image_spoils_that_block),
         cmocka_unit_test(test_a_disk_that_ends_early_is_refused_as_truncated),
+        cmocka_unit_test(test_a_disk_that_cannot_be_read_says_nothing_about_the_image),
+        cmocka_unit_test(test_a_bad_trust_file_says_nothing_about_the_image),
     };
     uint64_t length;
 

@@ -88,6 +88,14 @@ enum nx_status nx_server_run(const struct nx_server *server)
 
 // ---- Calling ------------------------------------------------------------------------------------
 
+// Of all threads. Relaxed: a number to look at.
+static _Atomic uint64_t retry_count;
+
+uint64_t nx_retry_count(void)
+{
+    return atomic_load_explicit(&retry_count, memory_order_relaxed);
+}
+
 bool nx_retry_wait(struct nx_retry *retry)
 {
     if (retry->attempts >= RETRY_ATTEMPTS) {
@@ -96,6 +104,7 @@ bool nx_retry_wait(struct nx_retry *retry)
     uint32_t doublings = retry->attempts < RETRY_DOUBLINGS ? retry->attempts : RETRY_DOUBLINGS;
     nx_sleep(RETRY_DELAY_FIRST << doublings);
     retry->attempts++;
+    (void)atomic_fetch_add_explicit(&retry_count, 1, memory_order_relaxed);
     return true;
 }
 

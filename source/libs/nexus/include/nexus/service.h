@@ -114,6 +114,9 @@ NX_MUST_CHECK NX_INLINE enum nx_status nx_service_call(nx_handle endpoint, size_
 // that nexus-init has declared down answers at once and is not waited for.
 bool nx_retry_wait(struct nx_retry *retry);
 
+// How often this program has called again since it began.
+uint64_t nx_retry_count(void);
+
 static inline bool nx_retry_again(struct nx_retry *retry)
 {
     return retry->interrupted && nx_retry_wait(retry);

@@ -12,6 +12,15 @@
 #include <stdint.h>
 #include <string.h>
 
+#define NX_INLINE static inline
+
+struct nx_message {
+    uint64_t words[NX_MESSAGE_WORDS];
+    uint64_t info;
+    uint64_t badge;
+};
+
+NX_MUST_CHECK enum nx_status nx_endpoint_call(nx_handle endpoint, struct nx_message *message);
 NX_MUST_CHECK enum nx_status nx_memory_create(uint64_t size, uint32_t flags, nx_handle *memory);
 NX_MUST_CHECK enum nx_status nx_memory_commit(nx_handle memory, uint64_t offset, uint64_t length);
 NX_MUST_CHECK enum nx_status nx_handle_duplicate(nx_handle handle, uint32_t rights, uint64_t badge,
