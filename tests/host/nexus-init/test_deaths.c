@@ -97,6 +97,15 @@ static void test_a_driver_whose_device_is_gone_is_held_for_ever(void **state)
     assert_held_for_ever("init: device does not reset mmio=");
 }
 
+static void test_a_driver_whose_device_reads_zeros_is_held_for_ever(void **state)
+{
+    (void)state;
+    boot_busy(&(struct reset){2, 0});
+    world.disk->model.gone = GONE_ZEROS;
+    world_end(PROGRAM_VIRTIOBLKD, NX_EXIT_FAULTED);
+    assert_held_for_ever("init: device does not reset mmio=");
+}
+
 static void test_a_driver_whose_device_cannot_be_reached_is_held_for_ever(void **state)
 {
     (void)state;
@@ -263,6 +272,7 @@ int main(void)
     static const struct CMUnitTest others[] = {
         cmocka_unit_test(test_a_driver_whose_device_never_resets_is_held_for_ever),
         cmocka_unit_test(test_a_driver_whose_device_is_gone_is_held_for_ever),
+        cmocka_unit_test(test_a_driver_whose_device_reads_zeros_is_held_for_ever),
         cmocka_unit_test(test_a_driver_whose_device_cannot_be_reached_is_held_for_ever),
         cmocka_unit_test(test_a_driver_that_dies_without_memory_has_its_device_reset),
         cmocka_unit_test(test_a_driver_that_gives_up_is_let_go_once_its_device_is_still),

@@ -72,7 +72,15 @@ void virtio_blk_break(struct virtio_blk *device, enum virtio_blk_fault fault)
     device->counters.faults++;
 }
 
-// STATUS reads 0: the device has let go of everything, so requests in flight go back.
+// STATUS reads 0, and by a device that is still there: where everything has come to read 0 nobody
+// says what becomes of its transfers.
+static bool reset_is_done(const struct virtio_blk *device)
+{
+    return register_read(device, VIRTIO_MMIO_STATUS) == 0 &&
+           register_read(device, VIRTIO_MMIO_MAGIC_VALUE) == VIRTIO_MMIO_MAGIC;
+}
+
+// The reset is done: the device has let go of everything, so requests in flight go back.
 static void requests_return(struct virtio_blk *device)
 {
     for (uint16_t head = 0; head < VIRTQUEUE_MAX_SIZE; head++) {
@@ -99,7 +107,7 @@ enum nx_status virtio_blk_advance(struct virtio_blk *device, uint64_t now_ns)
     if (device->state != VIRTIO_BLK_RESETTING) {
         return NX_ERR_BAD_STATE;
     }
-    if (register_read(device, VIRTIO_MMIO_STATUS) != 0) {
+    if (!reset_is_done(device)) {
         return now_ns >= device->reset_deadline_ns ? device_lost(device) : NX_ERR_BUSY;
     }
     // What the device wrote before it let go is visible before anybody reuses the memory.

@@ -40,8 +40,9 @@
 //
 // Ownership of memory. The device may write to a request's segments from submit until the request
 // comes back through virtio_blk_completed, and to the DMA area until the state is STOPPED. A
-// request comes back only when its used element was checked, or when STATUS has read back 0: never
-// reuse, unmap or free its memory earlier, whatever happened.
+// request comes back only when its used element was checked, or when STATUS has read back 0 and
+// MagicValue what it should (a device that has gone may read 0 everywhere): never reuse, unmap or
+// free its memory earlier, whatever happened.
 #ifndef VIRTIO_BLK_VIRTIO_BLK_H
 #define VIRTIO_BLK_VIRTIO_BLK_H
 
@@ -258,8 +259,9 @@ NX_MUST_CHECK enum nx_status virtio_blk_attach(struct virtio_blk *device,
                                                const struct virtio_blk_ops *ops, void *context,
                                                const struct virtio_blk_dma *dma, uint64_t now_ns);
 
-// One step of a reset: looks at STATUS once. When it reads 0, every request in flight becomes
-// completed and the device is started again (or, after virtio_blk_stop, is STOPPED).
+// One step of a reset: looks at STATUS, and MagicValue, once. When they say that it is done, every
+// request in flight becomes completed and the device is started again (or, after virtio_blk_stop,
+// is STOPPED).
 //   NX_OK, NX_ERR_BUSY, NX_ERR_UNSUPPORTED, NX_ERR_DEVICE  as virtio_blk_attach; NX_OK for STOPPED.
 //   NX_ERR_TIMED_OUT   LOST: STATUS did not read 0 within VIRTIO_BLK_RESET_TIMEOUT_NS.
 //   NX_ERR_BAD_STATE   not RESETTING.
