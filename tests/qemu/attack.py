@@ -24,6 +24,8 @@ RESULT = re.compile(rb"ATTACK: (?P<name>[a-z0-9-]+) (?P<result>contained(?: .*)?
 END = re.compile(rb"nx: exit status=(?P<status>-?\d+)\r?$", re.MULTILINE)
 # Restarts of a service are harm to others; so is anything that the kernel says of itself.
 FORBIDDEN = (rb"neuron: panic", rb"init: service .*(?:restart|reason)=", rb"neuron: smp degraded")
+# The fuzzer writes to the console what it likes: not to the terminal of whoever looks on.
+UNPRINTABLE = re.compile(r"[^\x20-\x7e\t]")
 # Nothing new on the console for this long: whatever hangs is not going to end.
 SILENCE_SECONDS = 300
 FOLLOW_SECONDS = 0.2
@@ -68,7 +70,7 @@ def follow(boot: Boot, wanted: re.Pattern[bytes] = re.compile(b"")) -> Outcome:
         if end > shown:
             for line in text[shown:end].splitlines():
                 if wanted.search(line):
-                    print(line.decode(errors="replace"), flush=True)
+                    print(UNPRINTABLE.sub("?", line.decode(errors="replace")), flush=True)
             shown, last = end, time.monotonic()
         if ended:
             return boot.outcome("exit")
