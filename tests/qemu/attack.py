@@ -41,10 +41,11 @@ def judge(outcome: Outcome, wanted: int) -> list[str]:
     """Why the boot does not show `wanted` attacks, all contained."""
     log = outcome.log
     reasons: list[str] = []
-    contained = 0
+    contained: set[bytes] = set()
     for match in RESULT.finditer(log):
-        contained += match["result"].startswith(b"contained")
-        if not match["result"].startswith(b"contained"):
+        if match["result"].startswith(b"contained"):
+            contained.add(match["name"])
+        else:
             reasons.append(f"{match['name'].decode()}: {match['result'].decode(errors='replace')}")
     for text in FORBIDDEN:
         if found := re.search(text, log):
@@ -54,8 +55,10 @@ def judge(outcome: Outcome, wanted: int) -> list[str]:
         reasons.append(f"no end: {outcome.end} after {outcome.seconds:.0f} s")
     elif int(ended["status"]) != 0 and not reasons:
         reasons.append(f"exit: status {ended['status'].decode()}")
-    if contained < wanted and not reasons:
-        reasons.append(f"{contained} attacks contained, {wanted} wanted")
+    elif (outcome.end, outcome.status) != ("exit", 0) and not reasons:
+        reasons.append(f"QEMU: {outcome.end}, status {outcome.status}")
+    if len(contained) < wanted and not reasons:
+        reasons.append(f"{len(contained)} attacks contained, {wanted} wanted")
     return reasons
 
 
