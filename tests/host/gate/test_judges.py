@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The judges of the profiles attack-*, image-* and disk-* must be able to fail.
+"""The judges of the profiles attack-*, image-* and disk-*, and the soak's count, must be able to fail.
 
 Each gets what a perfect boot shows, which passes, and then the same with one thing wrong, which must not.
 """
@@ -16,6 +16,7 @@ sys.path[:0] = [str(ROOT / "tests" / "qemu"), str(ROOT / "scripts")]
 import attack  # noqa: E402  (after the path)
 import disks  # noqa: E402
 import images  # noqa: E402
+import soak  # noqa: E402
 from qemu_boot import Outcome  # noqa: E402
 
 
@@ -333,6 +334,30 @@ class DiskStallTest(unittest.TestCase):
         for services in (self.SERVICES.replace("=0", "=1"), self.SERVICES.replace("ready", "down "), ""):
             with self.subTest(services=services):
                 self.assertEqual(len(self.reasons(self.RESETS, {}, services)), 1)
+
+
+class SoakTest(unittest.TestCase):
+    def result(self, number: int, *reasons: str) -> soak.Result:
+        return soak.Result(number, soak.plan(number), list(reasons), 0, 3.25)
+
+    def test_boots_count_up_to_the_first_that_is_not_there_or_not_clean_in_whatever_order(self) -> None:
+        one, two, three, four = (self.result(number) for number in (1, 2, 3, 4))
+        for results, wanted in (
+            ([], 0),
+            ([one, two, three], 3),
+            ([two, one, four, three], 4),
+            ([two, three], 0),
+            ([one, two, four], 2),
+            ([one, self.result(2, "panic: the machine halted"), three, four], 1),
+            ([self.result(1, "timeout"), two], 0),
+        ):
+            with self.subTest(results=[result.line() for result in results]):
+                self.assertEqual(soak.largest_clean(results), wanted)
+
+    def test_a_boot_s_record_is_one_line_with_its_verdict(self) -> None:
+        self.assertEqual(self.result(1).line(), "boot=1 self-tests SMP=1 VIRTIO=modern seconds=3.2 verdict=clean")
+        line = self.result(4, "panic: the\nmachine halted", "timeout").line()
+        self.assertRegex(line, r"^boot=4 kills seed=\d+ SMP=2 VIRTIO=modern seconds=3.2 verdict=FAILED panic: the machine halted; timeout$")
 
 
 if __name__ == "__main__":
