@@ -7,6 +7,7 @@ programs are linked with the mutated copy and run. A mutant that no test notices
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -20,7 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 FLAGS = "-std=gnu17 -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all".split()
 RUN_SECONDS = 180
 SHOWN = 4  # of the tests that notice
-JOBS = 2
+JOBS = int(os.environ.get("NEXUS_JOBS", "2"))
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,19 @@ def red_tests(program: Path) -> list[str]:
     return red
 
 
+def red_programs(suite: Suite, objects: Path, folder: Path) -> list[str]:
+    """Link the suite's programs in `folder` and run them; the tests that fail."""
+    mains = {main.stem for main in suite.mains}
+    shared = [str(each) for each in objects.glob("*.o") if each.stem not in mains]
+    red: list[str] = []
+    for main in sorted(mains):
+        program = folder / main
+        own = str(objects / f"{main}.o")
+        subprocess.run(["gcc", *FLAGS, "-o", str(program), own, *shared, "-lcmocka"], check=True)
+        red += red_tests(program)
+    return red
+
+
 def noticed_by(suite: Suite, mutant: Mutant, sound: Path) -> list[str]:
     """The tests that are red with the mutant. `sound`: all objects without it."""
     with tempfile.TemporaryDirectory() as name:
@@ -91,31 +105,37 @@ def noticed_by(suite: Suite, mutant: Mutant, sound: Path) -> list[str]:
             compile_all(suite, [file] if file.suffix == ".c" else suite.everything(folder), root, out)
         except subprocess.CalledProcessError as error:
             raise SystemExit(f"mutants: {mutant.name} does not compile:\n{error.stderr.decode()}") from error
-        mains = {main.stem for main in suite.mains}
-        shared = [str(each) for each in out.glob("*.o") if each.stem not in mains]
-        red: list[str] = []
-        for main in sorted(mains):
-            program = root / main
-            own = str(out / f"{main}.o")
-            subprocess.run(["gcc", *FLAGS, "-o", str(program), own, *shared, "-lcmocka"], check=True)
-            red += red_tests(program)
-        return red
+        return red_programs(suite, out, root)
+
+
+def try_all(suite: Suite, mutants: list[Mutant]) -> int:
+    """Try each mutant and say who notices; how many nobody does. Without a mutant nothing may be red."""
+    missed = 0
+    with tempfile.TemporaryDirectory() as name, ThreadPoolExecutor(JOBS) as pool:
+        root = Path(name)
+        sound = root / "objects"
+        sound.mkdir()
+        compile_all(suite, suite.everything(copy_of(suite, root)), root, sound)
+        if red := red_programs(suite, sound, root):
+            raise SystemExit(f"mutants: red without a mutant: {'; '.join(red)}")
+        count = len(mutants)
+        results = pool.map(noticed_by, [suite] * count, mutants, [sound] * count)
+        for number, (mutant, red) in enumerate(zip(mutants, results), start=1):
+            missed += not red
+            more = f" and {len(red) - SHOWN} more" if len(red) > SHOWN else ""
+            verdict = "red  " if red else "GREEN"
+            print(f"{number}/{count} {verdict} {mutant.name}: {'; '.join(red[:SHOWN])}{more}", flush=True)
+    return missed
+
+
+def summarise(count: int, missed: int) -> int:
+    """The last line of a run; its exit status."""
+    print(f"{count - missed} noticed, {missed} missed")
+    return 1 if missed or not count else 0
 
 
 def run(suite: Suite, mutants: list[Mutant]) -> int:
     """Try all of them, or those whose name contains a word of the command line; the exit status."""
     words = sys.argv[1:]
     chosen = [mutant for mutant in mutants if not words or any(word in mutant.name for word in words)]
-    gaps = 0
-    with tempfile.TemporaryDirectory() as name, ThreadPoolExecutor(JOBS) as pool:
-        root = Path(name)
-        sound = root / "objects"
-        sound.mkdir()
-        compile_all(suite, suite.everything(copy_of(suite, root)), root, sound)
-        count = len(chosen)
-        for mutant, red in zip(chosen, pool.map(noticed_by, [suite] * count, chosen, [sound] * count)):
-            gaps += not red
-            more = f" and {len(red) - SHOWN} more" if len(red) > SHOWN else ""
-            print(f"{'red  ' if red else 'GREEN'} {mutant.name}: {'; '.join(red[:SHOWN])}{more}", flush=True)
-    print(f"mutants: {len(chosen) - gaps} noticed, {gaps} not")
-    return 1 if gaps else 0
+    return summarise(len(chosen), try_all(suite, chosen))

@@ -24,6 +24,8 @@ RESULT = re.compile(rb"ATTACK: (?P<name>[a-z0-9-]+) (?P<result>contained(?: .*)?
 END = re.compile(rb"nx: exit status=(?P<status>-?\d+)\r?$", re.MULTILINE)
 # Restarts of a service are harm to others; so is anything that the kernel says of itself.
 FORBIDDEN = (rb"neuron: panic", rb"init: service .*(?:restart|reason)=", rb"neuron: smp degraded")
+# The fuzzer writes to the console what it likes: not to the terminal of whoever looks on.
+UNPRINTABLE = re.compile(r"[^\x20-\x7e\t]")
 # Nothing new on the console for this long: whatever hangs is not going to end.
 SILENCE_SECONDS = 300
 FOLLOW_SECONDS = 0.2
@@ -39,10 +41,11 @@ def judge(outcome: Outcome, wanted: int) -> list[str]:
     """Why the boot does not show `wanted` attacks, all contained."""
     log = outcome.log
     reasons: list[str] = []
-    contained = 0
+    contained: set[bytes] = set()
     for match in RESULT.finditer(log):
-        contained += match["result"].startswith(b"contained")
-        if not match["result"].startswith(b"contained"):
+        if match["result"].startswith(b"contained"):
+            contained.add(match["name"])
+        else:
             reasons.append(f"{match['name'].decode()}: {match['result'].decode(errors='replace')}")
     for text in FORBIDDEN:
         if found := re.search(text, log):
@@ -52,8 +55,10 @@ def judge(outcome: Outcome, wanted: int) -> list[str]:
         reasons.append(f"no end: {outcome.end} after {outcome.seconds:.0f} s")
     elif int(ended["status"]) != 0 and not reasons:
         reasons.append(f"exit: status {ended['status'].decode()}")
-    if contained < wanted and not reasons:
-        reasons.append(f"{contained} attacks contained, {wanted} wanted")
+    elif (outcome.end, outcome.status) != ("exit", 0) and not reasons:
+        reasons.append(f"QEMU: {outcome.end}, status {outcome.status}")
+    if len(contained) < wanted and not reasons:
+        reasons.append(f"{len(contained)} attacks contained, {wanted} wanted")
     return reasons
 
 
@@ -68,7 +73,7 @@ def follow(boot: Boot, wanted: re.Pattern[bytes] = re.compile(b"")) -> Outcome:
         if end > shown:
             for line in text[shown:end].splitlines():
                 if wanted.search(line):
-                    print(line.decode(errors="replace"), flush=True)
+                    print(UNPRINTABLE.sub("?", line.decode(errors="replace")), flush=True)
             shown, last = end, time.monotonic()
         if ended:
             return boot.outcome("exit")

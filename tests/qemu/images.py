@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import mutants
 from console import Session
 from mutants import Tree
-from qemu_boot import BUILD, ROOT, Boot
+from qemu_boot import BUILD, ROOT, Boot, Outcome
 
 if TYPE_CHECKING:
     from profiles import Profile
@@ -123,13 +123,22 @@ def judge_refusal(case: Case, log: Path, timeout: float) -> list[str]:
     with Boot(path, {"SMP": "1", "APPEND": "", "DISK": str(disk)}) as machine:
         outcome = machine.wait(timeout, SETTLED)
     disk.unlink()
+    return [f"{reason} ({path.name})" for reason in not_refused(case, outcome)]
+
+
+def not_refused(case: Case, outcome: Outcome) -> list[str]:
+    """Why the boot does not show that the image was refused, once and for the case's reason."""
     found = [reason.decode() for reason, _ in REFUSAL.findall(outcome.log)]
     reasons = []
     if found != [case.reason]:
-        reasons.append(f"{case.name}: refused with {found}, expected {case.reason} ({path.name})")
+        reasons.append(f"{case.name}: refused with {found}, expected {case.reason}")
+    return reasons + mounted_or_endless(case.name, outcome)
+
+
+def mounted_or_endless(name: str, outcome: Outcome) -> list[str]:
     if b"pkgfs: mounted" in outcome.log or outcome.end != "reached":
-        reasons.append(f"{case.name}: mounted, or no end ({path.name})")
-    return reasons
+        return [f"{name}: mounted, or no end"]
+    return []
 
 
 def refused(profile: "Profile", log: Path) -> list[str]:
@@ -186,14 +195,17 @@ def judge_wrong_tree(case: TreeCase, log: Path, timeout: float) -> list[str]:
     with Boot(path, options) as machine:
         outcome = machine.wait(timeout, SETTLED)
     disk.unlink()
+    return [f"{reason} ({path.name})" for reason in not_down(case, outcome)]
+
+
+def not_down(case: TreeCase, outcome: Outcome) -> list[str]:
+    """Why the boot does not show that disk and packages were given up, and why."""
     reasons = [
-        f"{case.name}: missing: {text.decode()} ({path.name})"
+        f"{case.name}: missing: {text.decode()}"
         for text in (case.said, DISK_UNUSABLE, b"init: service packages down")
         if outcome.log.count(text) != 1
     ]
-    if b"pkgfs: mounted" in outcome.log or outcome.end != "reached":
-        reasons.append(f"{case.name}: mounted, or no end ({path.name})")
-    return reasons
+    return reasons + mounted_or_endless(case.name, outcome)
 
 
 def unreachable(profile: "Profile", log: Path) -> list[str]:
@@ -276,6 +288,18 @@ def judge_served(damage: Damage, profile: "Profile", log: Path) -> list[str]:
         bad, good = session.command(damage.bad), session.command(damage.good)
         report = session.command("pkg info")
     disk.unlink()
+    return badly_served(damage, sums, answers, (bad, good), report)
+
+
+def badly_served(
+    damage: Damage, sums: dict[str, str], answers: dict[str, str], named: tuple[str, str], report: str
+) -> list[str]:
+    """Why the answers to `sum` of each file are not: right, or a hash mismatch, and both occur.
+
+    `named` are the answers to what the damage must spoil, and to what it must leave alone.
+    """
+    name = damage.make.__name__
+    bad, good = named
     reasons = []
     right = {path for path, answer in answers.items() if sums[path] in answer}
     failed = {path for path, answer in answers.items() if MISMATCH in answer}

@@ -6,11 +6,16 @@ Boot after boot takes the next of all combinations of SMP 1 to 4, modern and leg
 device tree of this repository or QEMU's own. Of each two boots one runs the self-tests and is judged by the
 gate; in the other one services are killed at random instants, with a seed of its own, and it is judged as
 `./nexus kills` is. Nothing is retried: the first failure stops the soak, and its logs stay in build/soak/.
+
+Of each boot a line stays in build/soak/boots.txt, in the order in which they ended: number, kind, seed and
+combination, seconds, verdict. Soaks come one after the other, each with a line before it and one behind it:
+the largest N so that boots 1 to N all were clean.
 """
 
 import itertools
 import re
 import secrets
+import subprocess
 import sys
 import time
 from collections import Counter
@@ -26,6 +31,7 @@ from gate import Topology  # noqa: E402
 from profiles import Profile, gated_boot, survives  # noqa: E402
 
 LOGS = ROOT / "build" / "soak"
+RECORD = LOGS / "boots.txt"
 QEMUS_AT_ONCE = 2
 BOOT_HART = re.compile(rb"^neuron: hart map 0=(\d+)", re.MULTILINE)
 KILLS = 2  # of each service in a boot
@@ -55,10 +61,34 @@ def plan(number: int) -> Profile:
 
 @dataclass(frozen=True)
 class Result:
+    number: int
     profile: Profile
     reasons: list[str]
     hart: int | None
     seconds: float
+
+    def line(self) -> str:
+        verdict = f"FAILED {'; '.join(self.reasons)}" if self.reasons else "clean"
+        line = f"boot={self.number} {self.profile.about} seconds={self.seconds:.1f} verdict={verdict}"
+        return " ".join(line.splitlines())
+
+
+def record(line: str) -> None:
+    with RECORD.open("a") as file:
+        print(line, file=file)
+
+
+def commit() -> str:
+    """What is soaked, as far as Git knows."""
+    command = ["git", "describe", "--always", "--dirty"]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    return result.stdout.strip() or "unknown"
+
+
+def largest_clean(results: list[Result]) -> int:
+    """The largest N so that boots 1 to N are all among the results, and clean."""
+    clean = {result.number for result in results if not result.reasons}
+    return next(number for number in itertools.count() if number + 1 not in clean)
 
 
 def boot_once(number: int) -> Result:
@@ -72,7 +102,7 @@ def boot_once(number: int) -> Result:
     if not reasons:
         for path in LOGS.glob(f"{profile.name}.*"):
             path.unlink()
-    return Result(profile, reasons, int(match[1]) if match else None, seconds)
+    return Result(number, profile, reasons, int(match[1]) if match else None, seconds)
 
 
 class Soak:
@@ -84,6 +114,7 @@ class Soak:
 
     def take(self, result: Result) -> None:
         self.results.append(result)
+        record(result.line())
         if result.reasons:
             self.failures.append(result)
         now = time.monotonic()
@@ -121,6 +152,9 @@ class Soak:
         mean = sum(result.seconds for result in self.results) / len(self.results)
         print(f"soak: seconds of a boot mean={mean:.1f} longest={longest:.1f}")
         print(f"soak: {len(self.results) - len(self.failures)} of {self.count} boots clean")
+        clean = largest_clean(self.results)
+        record(f"soak largest clean N={clean}")
+        print(f"soak: largest clean N={clean}, record: {RECORD.relative_to(ROOT)}")
 
 
 def main() -> int:
@@ -130,6 +164,7 @@ def main() -> int:
     LOGS.mkdir(parents=True, exist_ok=True)
     for old in LOGS.glob("boot-*"):
         old.unlink()
+    record(f"soak boots={sys.argv[1]} commit={commit()} started={time.strftime('%Y-%m-%d %H:%M:%S')}")
     soak = Soak(int(sys.argv[1]))
     soak.run()
     soak.report()

@@ -123,6 +123,7 @@ static enum nx_status worker_start(struct campaign *campaign, uint64_t limit,
                    {NX_START_REGISTRY, nx_start_handle(NX_START_REGISTRY), NX_RIGHTS_ALL},
                    {NX_START_PACKAGES, nx_start_handle(NX_START_PACKAGES), NX_RIGHTS_ALL},
                    {NX_START_BLOCK, nx_start_handle(NX_START_BLOCK), NX_RIGHTS_ALL},
+                   {NX_START_CONSOLE, nx_start_handle(NX_START_CONSOLE), NX_RIGHTS_ALL},
                    {NX_START_MACHINE, nx_start_handle(NX_START_MACHINE), NX_RIGHTS_ALL},
                    {NX_START_LOG, nx_start_handle(NX_START_LOG), NX_RIGHTS_ALL}},
         .budget_pages = WORKER_PAGES,
@@ -179,6 +180,7 @@ static bool worker_live(struct report *report, struct campaign *campaign, uint64
     bool ended = copy_end(&child);
     atomic_store(&campaign->worker, NX_HANDLE_NONE);
     faults_forget(campaign);
+    EXPECT_OK(report, fuzz_services_forget());
     campaign->lives++;
     campaign->killed += kill;
     EXPECT(report, works, "worker %llu: no call returned for 30 s",
@@ -210,6 +212,9 @@ static enum nx_status campaign_open(struct campaign *campaign)
     }
     if (status == NX_OK) {
         status = nx_thread_spawn(NULL, supervise, campaign, &campaign->supervisor);
+    }
+    if (status == NX_OK) {
+        status = fuzz_services_warm_up();
     }
     return status == NX_OK ? neighbour_start(&campaign->neighbour) : status;
 }

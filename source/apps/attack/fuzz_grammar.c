@@ -571,8 +571,7 @@ static const struct fuzz_form *form_choose(struct random *random)
     return form;
 }
 
-// Handles that came with a message.
-static void keep_received(struct fuzzer *fuzzer, uint64_t info)
+void fuzz_keep_received(struct fuzzer *fuzzer, uint64_t info)
 {
     nx_handle handles[NX_MESSAGE_HANDLES_MAX];
     memcpy(handles, fuzzer->page->handles, sizeof(handles));
@@ -598,7 +597,7 @@ static void keep_result(struct fuzzer *fuzzer, const struct fuzz_form *form,
         }
         break;
     case MESSAGE:
-        keep_received(fuzzer, r->a7);
+        fuzz_keep_received(fuzzer, r->a7);
         break;
     default:
         break;

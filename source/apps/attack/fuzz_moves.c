@@ -175,8 +175,25 @@ static void kill_somebody(struct fuzzer *fuzzer)
 void fuzz_move(struct fuzzer *fuzzer)
 {
     static void (*const moves[])(struct fuzzer *) = {
-        touch,        touch,         touch,      serve,  serve,         serve,
-        start_thread, kill_somebody, ring_clock, refill, start_process,
+        touch,
+        touch,
+        touch,
+        serve,
+        serve,
+        serve,
+        start_thread,
+        kill_somebody,
+        ring_clock,
+        refill,
+        start_process,
+        fuzz_unknown_call,
+        fuzz_unknown_call,
+        fuzz_service_message,
+        fuzz_service_message,
+        fuzz_service_message,
+        fuzz_service_message,
+        fuzz_service_message,
+        fuzz_service_message,
     };
     if (random_one_in(&fuzzer->random, EXIT_ONE_IN)) {
         (void)call(fuzzer, NX_SYS_PROCESS_EXIT, 0, 0, 0, 0, 0, 0);

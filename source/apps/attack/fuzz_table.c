@@ -32,6 +32,13 @@ void fuzz_table_print(const struct fuzz_counts *counts)
                (unsigned long long)entered,
                (unsigned long long)(entered - ended_sum(counts, number)), line);
     }
+    nx_log("attack: table unknown numbers refused=%llu", (unsigned long long)counts->unknown);
+    for (uint32_t i = 0; i < FUZZ_SERVICES; i++) {
+        const struct fuzz_answers *answers = &counts->answers[i];
+        nx_log("attack: table messages to %-8s sent=%llu done=%llu refused=%llu",
+               fuzz_service_name(i), (unsigned long long)answers->sent,
+               (unsigned long long)answers->done, (unsigned long long)answers->refused);
+    }
 }
 
 // Calls that a worker cannot make succeed: it has no right to reset the machine, and whoever binds
@@ -46,6 +53,32 @@ static bool succeeds_by_not_returning(uint64_t number)
     return number == NX_SYS_PROCESS_EXIT || number == NX_SYS_THREAD_EXIT;
 }
 
+static bool unknown_calls_are_refused(struct report *report, const struct fuzz_counts *counts)
+{
+    EXPECT(report, counts->unknown != 0, "no call with an unknown number was made");
+    EXPECT(report, counts->unknown_taken == 0, "%llu calls with unknown numbers were not refused",
+           (unsigned long long)counts->unknown_taken);
+    EXPECT(report, counts->unknown_changed == 0,
+           "%llu calls with unknown numbers changed something",
+           (unsigned long long)counts->unknown_changed);
+    return true;
+}
+
+static bool services_answer(struct report *report, const struct fuzz_counts *counts)
+{
+    for (uint32_t i = 0; i < FUZZ_SERVICES; i++) {
+        const struct fuzz_answers *answers = &counts->answers[i];
+        EXPECT(report, answers->unclear == 0, "%llu answers of %s that are none",
+               (unsigned long long)answers->unclear, fuzz_service_name(i));
+        EXPECT(report, answers->dropped == 0, "%s left %llu callers without an answer",
+               fuzz_service_name(i), (unsigned long long)answers->dropped);
+        EXPECT(report, answers->done != 0 && answers->refused != 0, "%s: done=%llu refused=%llu",
+               fuzz_service_name(i), (unsigned long long)answers->done,
+               (unsigned long long)answers->refused);
+    }
+    return true;
+}
+
 bool fuzz_table_is_full(struct report *report, const struct fuzz_counts *counts)
 {
     EXPECT(report, counts->strange == 0, "%llu results that are no status",
@@ -56,5 +89,5 @@ bool fuzz_table_is_full(struct report *report, const struct fuzz_counts *counts)
         EXPECT(report, reached != 0 || !may_succeed(number), "no %s ever succeeded",
                fuzz_call_name(number));
     }
-    return true;
+    return unknown_calls_are_refused(report, counts) && services_answer(report, counts);
 }

@@ -9,8 +9,8 @@
 // did because its thread or process ended first.
 void fuzz_table_print(const struct fuzz_counts *counts);
 
-// Whether each call was reached with success, as far as it may have any, and nothing came back that
-// is no status.
+// Whether each call was reached with success, as far as it may have any, nothing came back that is
+// no status, numbers that no call has were refused, and services answered.
 bool fuzz_table_is_full(struct report *report, const struct fuzz_counts *counts);
 
 #endif

@@ -34,6 +34,8 @@ struct nx_registers fuzz_call(struct fuzzer *fuzzer, uint64_t number, uint64_t i
 
 void fuzz_thread_run(struct fuzzer *fuzzer)
 {
+    // It may have been killed while a service's name was there: see registry_message.
+    memset(fuzzer->page->data, 0, sizeof(fuzzer->page->data));
     for (;;) {
         if (random_one_in(&fuzzer->random, MOVE_ONE_IN)) {
             fuzz_move(fuzzer);
@@ -133,16 +135,23 @@ static void clock_prepare(void)
 
 static enum nx_status pool_prepare(void)
 {
-    static const enum nx_start_id services[] = {NX_START_REGISTRY, NX_START_PACKAGES,
-                                                NX_START_BLOCK, (enum nx_start_id)ATTACK_ECHO};
+    static const enum nx_start_id services[FUZZ_SERVICES] = {
+        [FUZZ_PACKAGES] = NX_START_PACKAGES,
+        [FUZZ_BLOCK] = NX_START_BLOCK,
+        [FUZZ_CONSOLE] = NX_START_CONSOLE,
+        [FUZZ_REGISTRY] = NX_START_REGISTRY,
+    };
     enum nx_status status = code_prepare();
     if (status != NX_OK) {
         return status;
     }
     clock_prepare();
-    for (uint32_t i = 0; i < sizeof(services) / sizeof(services[0]); i++) {
-        pool_share(NX_OBJECT_ENDPOINT, i, nx_start_handle(services[i]), NX_RIGHTS_ALL);
+    for (uint32_t i = 0; i < FUZZ_SERVICES; i++) {
+        worker.services[i] = nx_start_handle(services[i]);
+        pool_share(NX_OBJECT_ENDPOINT, i, worker.services[i], NX_RIGHTS_ALL);
     }
+    pool_share(NX_OBJECT_ENDPOINT, FUZZ_SERVICES, nx_start_handle((enum nx_start_id)ATTACK_ECHO),
+               NX_RIGHTS_ALL);
     for (uint32_t i = 0; i < FUZZ_POOL; i++) {
         pool_share(NX_OBJECT_MACHINE, i, worker.machine, NX_RIGHTS_ALL);
         pool_share(NX_OBJECT_LOG, i, worker.log, i % 2 == 0 ? NX_RIGHTS_ALL : NX_RIGHT_WRITE);

@@ -29,6 +29,8 @@ struct child {
 // The snippets. Each gets `argument` in a0.
 extern const uint8_t child_code_start[];
 extern const uint8_t child_store[];      // stores to the address, exits
+extern const uint8_t child_store_word[]; // the same with 32 bits
+extern const uint8_t child_load_word[];
 extern const uint8_t child_count[];      // counts in the word at the address, for ever
 extern const uint8_t child_load[];       // loads from the address, exits
 extern const uint8_t child_jump[];       // jumps to the address

@@ -10,11 +10,19 @@
     .option norelax
     .balign 8
     .globl child_code_start, child_count, child_store, child_load, child_jump, child_overflow, child_privileged
-    .globl child_receive, child_echo, child_code_end
+    .globl child_store_word, child_load_word, child_receive, child_echo, child_code_end
 child_code_start:
 
 child_store:
     sd      a0, 0(a0)
+    j       leave
+
+child_store_word:
+    sw      a0, 0(a0)
+    j       leave
+
+child_load_word:
+    lw      a0, 0(a0)
     j       leave
 
 child_count:

@@ -11,7 +11,15 @@
 #define KERNEL_ADDRESS 0xffffffc080200000ul // the upper half belongs to the kernel
 
 // RISC-V privileged specification, table of scause.
-enum fault_cause { CAUSE_ILLEGAL = 2, CAUSE_FETCH = 12, CAUSE_LOAD = 13, CAUSE_STORE = 15 };
+enum fault_cause {
+    CAUSE_NONE = 0, // an instruction address that is misaligned: no case here
+    CAUSE_ILLEGAL = 2,
+    CAUSE_LOAD_ACCESS = 5,
+    CAUSE_STORE_ACCESS = 7,
+    CAUSE_FETCH = 12,
+    CAUSE_LOAD = 13,
+    CAUSE_STORE = 15,
+};
 
 // Where QEMU's virt machine has them: none is at its physical address, or anywhere, for a program.
 #define CLINT    0x2000000ul // msip and mtimecmp of every hart
@@ -19,6 +27,7 @@ enum fault_cause { CAUSE_ILLEGAL = 2, CAUSE_FETCH = 12, CAUSE_LOAD = 13, CAUSE_S
 #define UART     0x10000000ul
 #define DISK     0x10001000ul
 #define POWER    0x100000ul
+#define CLOCK    0x101000ul // its registers are words
 #define FIRMWARE 0x80000000ul
 
 struct fault_case {
@@ -143,6 +152,90 @@ static enum test_outcome fault_is_resumed(struct test_report *report,
     return outcome;
 }
 
+// A process with a window of devices at CHILD_SPARE runs the row's snippet.
+static enum nx_status window_child_begin(const struct supervisor *supervisor, struct child *child,
+                                         const struct fault_case *row, nx_handle window)
+{
+    uint64_t address = CHILD_SPARE;
+    enum nx_status status = child_create(child);
+    if (status == NX_OK) {
+        status = nx_memory_map(child->process, window, 0, NX_PAGE_SIZE,
+                               NX_PROT_READ | NX_PROT_WRITE, &address);
+    }
+    if (status == NX_OK) {
+        status = nx_process_bind(child->process, supervisor->notification, EXIT_BIT,
+                                 supervisor->endpoint);
+    }
+    return status == NX_OK ? child_start(child, row->snippet, row->argument, 0) : status;
+}
+
+static enum test_outcome window_child_ends(struct test_report *report,
+                                           const struct supervisor *supervisor,
+                                           const struct child *child, const struct fault_case *row)
+{
+    struct nx_message refuse = {.words = {0}};
+    if (row->cause == CAUSE_NONE) {
+        return child_ends(report, supervisor, child, row->what, CHILD_EXIT_STATUS);
+    }
+    enum test_outcome outcome = fault_arrives(report, supervisor, row);
+    if (outcome != TEST_PASS) {
+        return outcome;
+    }
+    (void)!nx_endpoint_reply(NX_HANDLE_NONE, &refuse); // the exit status shows if it arrived
+    return child_ends(report, supervisor, child, row->what, NX_EXIT_FAULTED);
+}
+
+struct window_case {
+    struct fault_case row;
+    uint64_t physical;
+};
+
+static enum test_outcome window_is_tried(struct test_report *report,
+                                         const struct supervisor *supervisor,
+                                         const struct window_case *window)
+{
+    struct child child = {0};
+    nx_handle memory;
+    enum nx_status status = nx_memory_device_create(nx_start_handle(NX_START_MACHINE),
+                                                    window->physical, NX_PAGE_SIZE, &memory);
+    if (status == NX_ERR_ACCESS_DENIED && window->row.cause != CAUSE_NONE) {
+        return TEST_PASS; // barred already
+    }
+    EXPECT(report, status == NX_OK, "%s: %s", window->row.what, nx_status_text(status));
+    status = window_child_begin(supervisor, &child, &window->row, memory);
+    enum test_outcome outcome =
+        status == NX_OK ? window_child_ends(report, supervisor, &child, &window->row)
+                        : test_fail(report, "%s: %s", window->row.what, nx_status_text(status));
+    child_end(&child);
+    nx_handle_drop(memory);
+    return outcome;
+}
+
+// Whoever may map devices may ask for the CLINT, for the kernel does not know where it is. The
+// firmware bars it to all but itself, so no program reaches other harts' interrupts and timers.
+// That such accesses get through elsewhere, the clock shows.
+static enum test_outcome clint_is_barred(struct test_report *report,
+                                         const struct supervisor *supervisor)
+{
+    static const struct window_case cases[] = {
+        {{"mapped: load from the clock", child_load_word, CHILD_SPARE, CAUSE_NONE, 0}, CLOCK},
+        {{"mapped: start an interrupt on hart 1", child_store_word, CHILD_SPARE + 4,
+          CAUSE_STORE_ACCESS, CHILD_SPARE + 4},
+         CLINT},
+        {{"mapped: load hart 0's interrupt", child_load_word, CHILD_SPARE, CAUSE_LOAD_ACCESS,
+          CHILD_SPARE},
+         CLINT},
+        {{"mapped: set hart 1's timer", child_store, CHILD_SPARE + 8, CAUSE_STORE_ACCESS,
+          CHILD_SPARE + 8},
+         CLINT + 0x4000},
+    };
+    enum test_outcome outcome = TEST_PASS;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]) && outcome == TEST_PASS; i++) {
+        outcome = window_is_tried(report, supervisor, &cases[i]);
+    }
+    return outcome;
+}
+
 static enum test_outcome faults_are_reported(struct test_report *report)
 {
     struct supervisor supervisor;
@@ -162,6 +255,9 @@ static enum test_outcome faults_are_reported(struct test_report *report)
     }
     if (outcome == TEST_PASS) {
         outcome = fault_is_resumed(report, &supervisor);
+    }
+    if (outcome == TEST_PASS) {
+        outcome = clint_is_barred(report, &supervisor);
     }
     nx_handle_drop(supervisor.endpoint);
     nx_handle_drop(supervisor.notification);

@@ -328,6 +328,45 @@ static enum test_outcome sessions_end(struct test_report *report)
     return TEST_PASS;
 }
 
+// The handles that virtioblkd has; 0: there is no such process.
+static uint64_t driver_handles(void)
+{
+    struct nx_info_process process;
+    for (uint64_t i = 0; nx_machine_record(NX_INFO_PROCESS, i, &process, sizeof(process)) == NX_OK;
+         i++) {
+        if (strcmp(process.name, "virtioblkd") == 0) {
+            return process.handles;
+        }
+    }
+    return 0;
+}
+
+// A client answers the call by which virtioblkd waits for its end, and sends handles along: they
+// would fill virtioblkd's table. After sessions_end, so that what it keeps for sessions is there.
+static enum test_outcome answer_ends_a_session(struct test_report *report)
+{
+    struct nx_block_queue queue;
+    struct nx_block_facts facts;
+    struct nx_message message;
+
+    EXPECT_OK(report, nx_block_info(&facts));
+    uint64_t before = driver_handles();
+    EXPECT_OK(report, nx_block_queue_open(&queue, NX_HANDLE_NONE, 0));
+    EXPECT_OK(report, nx_endpoint_receive(queue.lifeline, nx_deadline_after(PATIENCE), &message));
+    for (uint32_t i = 0; i < NX_MESSAGE_HANDLES_MAX; i++) {
+        nx_page()->handles[i] = queue.notification;
+    }
+    message.info = NX_INFO(0, NX_MESSAGE_HANDLES_MAX);
+    EXPECT_OK(report, nx_endpoint_reply(NX_HANDLE_NONE, &message));
+    EXPECT(report, nx_wait_until(sessions_are, &facts.sessions, PATIENCE),
+           "a session outlives its client's answer");
+    nx_block_queue_close(&queue);
+    uint64_t after = driver_handles();
+    EXPECT(report, before != 0 && after == before, "virtioblkd has %u handles instead of %u",
+           (unsigned)after, (unsigned)before);
+    return TEST_PASS;
+}
+
 // A client that writes nonsense into its rings loses its own answers.
 static enum test_outcome nonsense_is_harmless(struct test_report *report, struct arena *arena)
 {
@@ -410,6 +449,9 @@ static enum test_outcome queue_tests(struct test_report *report, struct arena *a
     }
     if (outcome == TEST_PASS) {
         outcome = sessions_end(report);
+    }
+    if (outcome == TEST_PASS) {
+        outcome = answer_ends_a_session(report);
     }
     return outcome == TEST_PASS ? restart_is_a_delay(report, arena) : outcome;
 }

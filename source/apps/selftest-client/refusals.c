@@ -16,6 +16,7 @@ enum fixture {
     FIXTURE_MEMORY,     // one page
     FIXTURE_MACHINE,    // diagnosis only
     FIXTURE_HARTS,      // the machine, harts only
+    FIXTURE_DEVICES,    // the machine, device memory and interrupts only
     FIXTURE_LOG,        // as granted: writing only
     FIXTURE_NO_RIGHTS,  // the endpoint, no right but one that no call here needs
     FIXTURE_MEMORY_RO,  // the memory, read only
@@ -33,6 +34,7 @@ enum fixture {
 #define MEMORY       USE(FIXTURE_MEMORY)
 #define MACHINE      USE(FIXTURE_MACHINE)
 #define HARTS        USE(FIXTURE_HARTS)
+#define DEVICES      USE(FIXTURE_DEVICES)
 #define KERNEL_LOG   USE(FIXTURE_LOG)
 #define NO_RIGHTS    USE(FIXTURE_NO_RIGHTS)
 #define MEMORY_RO    USE(FIXTURE_MEMORY_RO)
@@ -42,6 +44,15 @@ enum fixture {
 #define BADGED       USE(FIXTURE_BADGED)
 #define BAD          0x00ffffffull // no such handle
 #define BIG          0xfffffffffffff000ull
+
+// Where QEMU's virt machine has them.
+#define UART      0x10000000ul
+#define PLIC      0xc000000ul
+#define PLIC_END  (PLIC + 0x600000)
+#define RAM       0x80000000ul // the firmware first, then the kernel
+#define RAM_LEAST (16ul << 20) // that a machine has
+#define KERNEL    0x80200000ul
+#define PHYSICAL  (1ul << 56) // addresses
 
 struct refusal {
     uint64_t number;
@@ -156,6 +167,32 @@ static const struct refusal refusals[] = {
     {NX_SYS_MEMORY_PHYSICAL, {MACHINE, MEMORY, 0, NX_PAGE_SIZE}, DENIED},
     {NX_SYS_MEMORY_DEVICE_CREATE, {BAD, 0x10000000, NX_PAGE_SIZE}, BAD_HANDLE},
     {NX_SYS_MEMORY_DEVICE_CREATE, {MACHINE, 0x10000000, NX_PAGE_SIZE}, DENIED},
+    // Who may map devices may not map the interrupt controller, nor memory, from any side.
+    {NX_SYS_MEMORY_DEVICE_CREATE, {DEVICES, PLIC, NX_PAGE_SIZE}, DENIED},
+    {NX_SYS_MEMORY_DEVICE_CREATE, {DEVICES, PLIC + 0x200000, NX_PAGE_SIZE}, DENIED}, // a context
+    {NX_SYS_MEMORY_DEVICE_CREATE, {DEVICES, PLIC - NX_PAGE_SIZE, NX_PAGE_SIZE + 1}, DENIED},
+    {NX_SYS_MEMORY_DEVICE_CREATE, {DEVICES, PLIC_END - NX_PAGE_SIZE, 2 * NX_PAGE_SIZE}, DENIED},
+    {NX_SYS_MEMORY_DEVICE_CREATE, {DEVICES, PLIC_END - 8, 8}, DENIED},
+    {NX_SYS_MEMORY_DEVICE_CREATE, {DEVICES, 0, PLIC_END + NX_PAGE_SIZE}, DENIED},
+    {NX_SYS_MEMORY_DEVICE_CREATE, {DEVICES, RAM, NX_PAGE_SIZE}, DENIED},
+    {NX_SYS_MEMORY_DEVICE_CREATE, {DEVICES, KERNEL, NX_PAGE_SIZE}, DENIED},
+    {NX_SYS_MEMORY_DEVICE_CREATE, {DEVICES, KERNEL + 8, 8}, DENIED},
+    {NX_SYS_MEMORY_DEVICE_CREATE, {DEVICES, RAM + RAM_LEAST - NX_PAGE_SIZE, NX_PAGE_SIZE}, DENIED},
+    {NX_SYS_MEMORY_DEVICE_CREATE, {DEVICES, RAM + RAM_LEAST - 8, NX_PAGE_SIZE}, DENIED},
+    {NX_SYS_MEMORY_DEVICE_CREATE, {DEVICES, RAM - NX_PAGE_SIZE, NX_PAGE_SIZE + 1}, DENIED},
+    {NX_SYS_MEMORY_DEVICE_CREATE, {DEVICES, RAM - NX_PAGE_SIZE, NX_MEMORY_SIZE_MAX}, DENIED},
+    {NX_SYS_MEMORY_DEVICE_CREATE, {DEVICES, UART, 0}, INVALID},
+    {NX_SYS_MEMORY_DEVICE_CREATE, {DEVICES, PLIC, 0}, INVALID},
+    {NX_SYS_MEMORY_DEVICE_CREATE, {DEVICES, UART + 8, NX_PAGE_SIZE}, INVALID},
+    {NX_SYS_MEMORY_DEVICE_CREATE, {DEVICES, UART + NX_PAGE_SIZE / 2, 8}, INVALID},
+    {NX_SYS_MEMORY_DEVICE_CREATE, {DEVICES, UART, NX_MEMORY_SIZE_MAX + 1}, RANGE},
+    {NX_SYS_MEMORY_DEVICE_CREATE, {DEVICES, UART, BIG}, RANGE},
+    {NX_SYS_MEMORY_DEVICE_CREATE, {DEVICES, UART, UINT64_MAX}, RANGE},
+    {NX_SYS_MEMORY_DEVICE_CREATE, {DEVICES, PHYSICAL - NX_PAGE_SIZE, 2 * NX_PAGE_SIZE}, RANGE},
+    {NX_SYS_MEMORY_DEVICE_CREATE, {DEVICES, BIG, 2 * NX_PAGE_SIZE}, RANGE},
+    {NX_SYS_MEMORY_DEVICE_CREATE, {DEVICES, BIG, BIG}, RANGE},
+    // The kernel's half of the virtual addresses is no physical address.
+    {NX_SYS_MEMORY_DEVICE_CREATE, {DEVICES, 0xffffffc080200000, NX_PAGE_SIZE}, RANGE},
     {NX_SYS_MEMORY_INFO, {BAD}, BAD_HANDLE},
     {NX_SYS_MEMORY_INFO, {ENDPOINT}, WRONG_TYPE},
 
@@ -246,6 +283,7 @@ static enum test_outcome fixtures_make(struct test_report *report, nx_handle *ha
     handles[FIXTURE_MEMORY] = memory;
     EXPECT_OK(report, nx_handle_duplicate(machine, NX_RIGHT_INSPECT, 0, &handles[FIXTURE_MACHINE]));
     EXPECT_OK(report, nx_handle_duplicate(machine, NX_RIGHT_HARTS, 0, &handles[FIXTURE_HARTS]));
+    EXPECT_OK(report, nx_handle_duplicate(machine, NX_RIGHT_DEVICE, 0, &handles[FIXTURE_DEVICES]));
     handles[FIXTURE_LOG] = nx_start_handle(NX_START_LOG);
     EXPECT_OK(report,
               nx_handle_duplicate(endpoint, NX_RIGHT_TRANSFER, 0, &handles[FIXTURE_NO_RIGHTS]));
@@ -266,7 +304,7 @@ static void fixtures_drop(const nx_handle *handles)
     static const enum fixture made[] = {
         FIXTURE_ENDPOINT,  FIXTURE_NOTIFICATION, FIXTURE_MEMORY,  FIXTURE_NO_RIGHTS,
         FIXTURE_MEMORY_RO, FIXTURE_NO_SIGNAL,    FIXTURE_NO_WAIT, FIXTURE_PROCESS_RO,
-        FIXTURE_BADGED,    FIXTURE_MACHINE,      FIXTURE_HARTS,
+        FIXTURE_BADGED,    FIXTURE_MACHINE,      FIXTURE_HARTS,   FIXTURE_DEVICES,
     };
     for (size_t i = 0; i < sizeof(made) / sizeof(made[0]); i++) {
         nx_handle_drop(handles[made[i]]);

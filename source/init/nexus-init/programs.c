@@ -110,7 +110,8 @@ static const struct program_row rows[PROGRAM_COUNT] = {
                         PROGRAM_BIT(PROGRAM_PACKAGEFSD),
             .may_kill = true,
             .grants = {REGISTRY, LOG(NX_RIGHT_WRITE),
-                       MACHINE(NX_RIGHT_INSPECT | NX_RIGHT_HARTS | NX_RIGHT_DUPLICATE),
+                       MACHINE(NX_RIGHT_INSPECT | NX_RIGHT_HARTS | NX_RIGHT_DEVICE |
+                               NX_RIGHT_DUPLICATE),
                        CLIENT(NX_START_CONSOLE, PROGRAM_UARTD),
                        CLIENT(NX_START_BLOCK, PROGRAM_VIRTIOBLKD),
                        CLIENT(NX_START_PACKAGES, PROGRAM_PACKAGEFSD)},

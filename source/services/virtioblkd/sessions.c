@@ -34,7 +34,11 @@ static void client_watch(void *context)
     struct session *session = context;
     struct nx_message message = {0};
 
-    (void)!nx_endpoint_call(session->lifeline, &message); // however it ends
+    // However it ends. A client that answers may send handles, of which this program has no use.
+    enum nx_status status = nx_endpoint_call(session->lifeline, &message);
+    for (uint32_t i = 0; status == NX_OK && i < NX_INFO_HANDLES(message.info); i++) {
+        nx_handle_drop(nx_page()->handles[i]);
+    }
     // Release: nothing depends on it but the order with the signal, which the kernel makes.
     atomic_store_explicit(&session->gone, true, memory_order_release);
     (void)!nx_notification_signal(session->service->notification, BIT_CLIENT_GONE);
@@ -123,6 +127,36 @@ static enum nx_status session_begin(struct session *session)
     return status;
 }
 
+// The handle's type and rights, of which it has all of `wanted` and none of `unwanted`.
+static enum nx_status handle_check(nx_handle handle, enum nx_object_type wanted_type,
+                                   uint32_t wanted, uint32_t unwanted)
+{
+    enum nx_object_type type;
+    uint32_t rights;
+    enum nx_status status = nx_handle_info(handle, &type, &rights);
+    if (status != NX_OK) {
+        return status;
+    }
+    if (type != wanted_type) {
+        return NX_ERR_WRONG_TYPE;
+    }
+    return (rights & wanted) == wanted && (rights & unwanted) == 0 ? NX_OK : NX_ERR_ACCESS_DENIED;
+}
+
+// What is kept of a client must not keep the session: with a right to receive on the lifeline, or
+// on that of another session, this program would be the one whose end is waited for.
+static enum nx_status request_check(const struct session_request *request)
+{
+    if (request->notice_bits == 0) {
+        return NX_ERR_INVALID_ARGUMENT;
+    }
+    enum nx_status status =
+        handle_check(request->notification, NX_OBJECT_NOTIFICATION, NX_RIGHT_SIGNAL, 0);
+    return status != NX_OK ? status
+                           : handle_check(request->lifeline, NX_OBJECT_ENDPOINT, NX_RIGHT_CALL,
+                                          NX_RIGHT_RECEIVE);
+}
+
 enum nx_status session_open(struct virtioblkd *service, const struct session_request *request,
                             uint32_t *number)
 {
@@ -131,10 +165,10 @@ enum nx_status session_open(struct virtioblkd *service, const struct session_req
 
     sessions_reap(service);
     *number = number_free(service);
-    if (request->notice_bits == 0) {
-        return NX_ERR_INVALID_ARGUMENT;
+    enum nx_status status = request_check(request);
+    if (status == NX_OK) {
+        status = ring_locate(service, request->ring_memory, &ring_address);
     }
-    enum nx_status status = ring_locate(service, request->ring_memory, &ring_address);
     if (status != NX_OK) {
         return status;
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What becomes of memory when virtioblkd's device does not answer: while the device may still write
 // to it, because no reset has taken (LOST), its handle stays; once a reset has taken, it goes back.
+// And what is kept of a client must not keep its session.
 // The probe keeps its request for as long as its process lives: each test has a process of its own.
 #include <setjmp.h>
 #include <stdarg.h>
@@ -24,6 +25,8 @@
 #define ARENA_BYTES  (8u << 20)
 #define HANDLES_MAX  256u
 #define OTHER_HANDLE 1000u // of what is no memory: never minded
+#define NOTIFICATION 1001u
+#define LIFELINE     1002u
 #define PATIENCE     (10 * NX_SECOND)
 #define LONG         (NX_SECOND)
 #define SECTORS      8u
@@ -48,6 +51,7 @@ struct world {
     uint32_t answers; // to messages
     enum nx_status answer_status;
     uint32_t notices;
+    uint32_t lifeline_rights;
 };
 
 static _Alignas(NX_PAGE_SIZE) uint8_t arena[ARENA_BYTES];
@@ -131,9 +135,12 @@ void nx_handle_drop(nx_handle handle)
 
 enum nx_status nx_handle_info(nx_handle handle, enum nx_object_type *type, uint32_t *rights)
 {
-    (void)memory_of(handle);
-    *type = NX_OBJECT_MEMORY;
-    *rights = NX_RIGHT_WRITE;
+    *type = handle == NOTIFICATION ? NX_OBJECT_NOTIFICATION
+            : handle == LIFELINE   ? NX_OBJECT_ENDPOINT
+                                   : NX_OBJECT_MEMORY;
+    *rights = handle == NOTIFICATION ? NX_RIGHT_SIGNAL
+              : handle == LIFELINE   ? world->lifeline_rights
+                                     : NX_RIGHT_WRITE;
     return NX_OK;
 }
 
@@ -321,17 +328,23 @@ struct client {
     uint32_t submitted;
 };
 
-static void client_open(struct client *client)
+static struct session_request client_request(struct client *client)
 {
     void *ring;
-    uint32_t number;
     *client = (struct client){0};
     assert_int_equal(nx_memory_new(BLOCK_RING_BYTES, 0, &client->ring_memory, &ring), NX_OK);
     client->ring = ring;
-    const struct session_request request = {.ring_memory = client->ring_memory,
-                                            .notification = OTHER_HANDLE,
-                                            .lifeline = OTHER_HANDLE,
-                                            .notice_bits = NOTICE};
+    world->lifeline_rights = NX_RIGHT_CALL;
+    return (struct session_request){.ring_memory = client->ring_memory,
+                                    .notification = NOTIFICATION,
+                                    .lifeline = LIFELINE,
+                                    .notice_bits = NOTICE};
+}
+
+static void client_open(struct client *client)
+{
+    uint32_t number;
+    const struct session_request request = client_request(client);
     assert_int_equal(session_open(&world->service, &request, &number), NX_OK);
     client->session = world->service.sessions[number];
 }
@@ -600,6 +613,34 @@ static void test_a_probe_whose_device_ignores_the_reset_keeps_its_page(void **st
     assert_int_equal(world->service.device.state, VIRTIO_BLK_LOST);
 }
 
+// This program would be the one whose end is waited for.
+static void test_a_lifeline_on_which_the_driver_could_receive_is_refused(void **state)
+{
+    (void)state;
+    struct client client;
+    uint32_t number;
+    const struct session_request request = client_request(&client);
+    world->lifeline_rights = NX_RIGHT_CALL | NX_RIGHT_RECEIVE;
+    assert_int_equal(session_open(&world->service, &request, &number), NX_ERR_ACCESS_DENIED);
+    world->lifeline_rights = NX_RIGHT_TRANSFER;
+    assert_int_equal(session_open(&world->service, &request, &number), NX_ERR_ACCESS_DENIED);
+    assert_int_equal(world->service.session_count, 0);
+}
+
+static void test_a_session_keeps_nothing_but_a_notification_and_an_endpoint(void **state)
+{
+    (void)state;
+    struct client client;
+    uint32_t number;
+    struct session_request request = client_request(&client);
+    request.notification = LIFELINE;
+    assert_int_equal(session_open(&world->service, &request, &number), NX_ERR_WRONG_TYPE);
+    request.notification = NOTIFICATION;
+    request.lifeline = NOTIFICATION;
+    assert_int_equal(session_open(&world->service, &request, &number), NX_ERR_WRONG_TYPE);
+    assert_int_equal(world->service.session_count, 0);
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
 
 int main(void)
@@ -618,6 +659,8 @@ int main(void)
         TEST(test_a_probe_that_works_gives_its_page_back),
         TEST(test_a_probe_without_answer_gives_its_page_back_once_the_device_is_reset),
         TEST(test_a_probe_whose_device_ignores_the_reset_keeps_its_page),
+        TEST(test_a_lifeline_on_which_the_driver_could_receive_is_refused),
+        TEST(test_a_session_keeps_nothing_but_a_notification_and_an_endpoint),
     };
     return each_alone("virtioblkd", tests, sizeof(tests) / sizeof(tests[0]));
 }
