@@ -69,6 +69,7 @@ static inline void fdt_exercise_node(const struct dtb *tree, struct dtb_node nod
     fdt_exercise_sink += (uint64_t)dtb_read_number(tree, node, "reg", &u64) + u64;
     fdt_exercise_sink += (uint64_t)dtb_read_string(tree, node, "status", &string) + strlen(string);
     fdt_exercise_sink += dtb_is_available(tree, node);
+    fdt_exercise_sink += dtb_cpu_has_extension(tree, node, "zbb");
     fdt_exercise_sink += dtb_is_compatible(tree, node, "virtio,mmio");
 }
 

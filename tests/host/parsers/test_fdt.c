@@ -83,6 +83,21 @@ static void test_compatible_matches_any_whole_string_of_the_list(void **state)
     assert_false(dtb_is_compatible(&devices, plic, ""));
 }
 
+static void test_what_a_cpu_can_do_stands_in_a_word_or_in_a_list(void **state)
+{
+    (void)state;
+    struct dtb_node word = at("/cpus/cpu@3");
+    struct dtb_node list = at("/cpus/cpu@0");
+    assert_true(dtb_cpu_has_extension(&devices, word, "sstc"));
+    assert_false(dtb_cpu_has_extension(&devices, word, "sst"));
+    assert_false(dtb_cpu_has_extension(&devices, word, "zbb"));
+    assert_true(dtb_cpu_has_extension(&devices, list, "zbb"));
+    assert_true(dtb_cpu_has_extension(&devices, list, "zba"));
+    assert_false(dtb_cpu_has_extension(&devices, list, "zb"));
+    assert_false(dtb_cpu_has_extension(&devices, at("/cpus/cpu@1"), "zbb"));
+    assert_false(dtb_cpu_has_extension(&devices, DTB_NODE_NONE, "zbb"));
+}
+
 static void test_cpus_are_found_by_device_type_with_their_status(void **state)
 {
     (void)state;
@@ -354,6 +369,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_an_alias_of_an_alias_is_not_followed),
         cmocka_unit_test(test_every_match_of_compatible_is_found_in_order),
         cmocka_unit_test(test_compatible_matches_any_whole_string_of_the_list),
+        cmocka_unit_test(test_what_a_cpu_can_do_stands_in_a_word_or_in_a_list),
         cmocka_unit_test(test_cpus_are_found_by_device_type_with_their_status),
         cmocka_unit_test(test_a_node_that_is_none_has_nothing_and_is_not_available),
         cmocka_unit_test(test_phandles_0_and_all_ones_are_nobodys),
