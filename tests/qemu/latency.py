@@ -1,3 +1,4 @@
+#!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """Longest stretches with interrupts off, longest lock holds and the length of the boot, in instructions.
 
@@ -31,7 +32,9 @@ FUNCTIONS_SHOWN = 8
 STRETCH_BUDGET = 20000
 HOLD_BUDGET = 2000
 SELFTEST = "nexus.selftest=1 nexus.poweroff=1"
-ATTACKS = "fork-bomb,memory-hog,handle-hog,notification-flood,spin,double-reply,queue-hog"
+# As the profile attack-fuzz, and of the services that die uartd, too.
+FUZZ = "fuzz,100000,20261125"
+EVERY_SERVICE = "block+packages+console"
 # The boots over which `./nexus bench` looks: self-tests, programs that attack, services that die.
 SUITE = (
     {"SMP": "1"},
@@ -43,8 +46,9 @@ SUITE = (
     {"SMP": "4", "DTB": "qemu"},
     {"SMP": "4", "MEMORY": "16M"},
     {"SMP": "4", "MEMORY": "1G"},
-    {"SMP": "4", "INITRD": str(BUILD / "attack.cpio"), "APPEND": f"nexus.attack={ATTACKS}"},
-    {"SMP": "4"} | kills.options(kills.SERVICES, 5, 1),
+    {"SMP": "4", "INITRD": str(BUILD / "attack.cpio"), "APPEND": "nexus.attack=all"},
+    {"SMP": "4", "INITRD": str(BUILD / "attack.cpio"), "APPEND": f"nexus.attack={FUZZ}"},
+    {"SMP": "4"} | kills.options(EVERY_SERVICE, 20, 5),
 )
 
 

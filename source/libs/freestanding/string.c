@@ -12,19 +12,46 @@ typedef uint64_t __attribute__((may_alias)) word;
 // Words that one turn of a loop handles.
 #define BLOCK_WORDS 8
 
+#define WORD_BITS 64u
+
+// Below this, what is not aligned alike is copied byte by byte.
+#define MERGE_BYTES_MIN 32u
+
 static bool both_aligned(const void *one, const void *other)
 {
     return (((uintptr_t)one | (uintptr_t)other) & (sizeof(word) - 1)) == 0;
 }
 
-// Copies upwards, word after word. The two may overlap if `to` is the lower: no restrict here,
-// which would allow the compiler to store before it loads.
+// Bytes of the first aligned word at `address` that lie before it.
+static size_t offset_in_word(const void *address)
+{
+    return (uintptr_t)address % sizeof(word);
+}
+
+// Copies upwards, word after word: words that lie otherwise than the target's are put together from
+// two, of which each holds bytes of the range, so no page is read that the range is not in. The two
+// may overlap if `to` is the lower: no restrict here, which would allow the compiler to store
+// before it loads.
 static void *copy_up(void *to, const void *from, size_t length)
 {
     uint8_t *target = to;
     const uint8_t *source = from;
 
-    if (both_aligned(to, from)) {
+    if (!both_aligned(to, from) && length >= MERGE_BYTES_MIN) {
+        for (; offset_in_word(target) != 0; length--)
+            *target++ = *source++;
+        const size_t skip = offset_in_word(source);
+        const word *in = (const word *)(const void *)(source - skip);
+        word carried = skip != 0 ? *in++ : 0;
+        for (; skip != 0 && length >= sizeof(word); length -= sizeof(word)) {
+            const word next = *in++;
+            *(word *)(void *)target = carried >> (8 * skip) | next << (WORD_BITS - 8 * skip);
+            carried = next;
+            target += sizeof(word);
+            source += sizeof(word);
+        }
+    }
+    if (both_aligned(target, source)) {
         for (; length >= BLOCK_WORDS * sizeof(word); length -= BLOCK_WORDS * sizeof(word)) {
 #pragma GCC unroll 8
             for (unsigned i = 0; i < BLOCK_WORDS; i++)

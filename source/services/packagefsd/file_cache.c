@@ -8,6 +8,9 @@
 
 // Fetches are widened to this: one request of the block service.
 #define CHUNK_PAGES 32u
+// After an eviction the kernel is given so long to take the pages back.
+#define RECLAIM_LOOKS    20u
+#define RECLAIM_INTERVAL NX_MILLISECOND
 
 #define SHARED_RIGHTS (NX_RIGHT_READ | NX_RIGHT_EXECUTE | NX_RIGHT_TRANSFER | NX_RIGHT_DUPLICATE)
 
@@ -94,6 +97,20 @@ static bool evict_one(struct file_cache *cache, const struct file *keep)
     return false;
 }
 
+// After NX_ERR_NO_MEMORY: makes room, or waits for what was evicted, which the kernel takes back a
+// little later. False: there is no more to be had. *looks is 0 at first.
+static bool room_make(struct file_cache *cache, const struct file *keep, uint32_t *looks)
+{
+    if (evict_one(cache, keep)) {
+        *looks = RECLAIM_LOOKS;
+    } else if (*looks == 0) {
+        return false;
+    }
+    (*looks)--;
+    nx_sleep(RECLAIM_INTERVAL);
+    return true;
+}
+
 // ---- Opening and closing ------------------------------------------------------------------------
 
 static enum nx_status objects_create(struct file *file)
@@ -134,7 +151,8 @@ static enum nx_status file_insert(struct file_cache *cache, const struct erofs_i
     struct file *file = RECENCY_MEMBER(recency_oldest(&cache->unused), struct file, use);
     file->inode = *inode;
     enum nx_status status = objects_create(file);
-    while (status == NX_ERR_NO_MEMORY && evict_one(cache, NULL)) {
+    uint32_t looks = 0;
+    while (status == NX_ERR_NO_MEMORY && room_make(cache, NULL, &looks)) {
         status = objects_create(file);
     }
     if (status != NX_OK) {
@@ -208,7 +226,8 @@ static enum nx_status run_fill(struct file_cache *cache, struct file *file, stru
     }
     enum nx_status status = file_fill(cache->image, cache->fs, file, run);
     // Evicted pages that clients still hold count against this process until they let go.
-    while (status == NX_ERR_NO_MEMORY && evict_one(cache, file)) {
+    uint32_t looks = 0;
+    while (status == NX_ERR_NO_MEMORY && room_make(cache, file, &looks)) {
         status = file_fill(cache->image, cache->fs, file, run);
     }
     if (status == NX_OK) {

@@ -89,8 +89,21 @@ static void bytes_advance(struct uartd *uartd)
     }
 }
 
+// Nothing else is kept of a client: a right to receive would keep those asleep who wait for its
+// end.
+static bool is_notification(nx_handle handle)
+{
+    enum nx_object_type type;
+    uint32_t rights;
+    return nx_handle_info(handle, &type, &rights) == NX_OK && type == NX_OBJECT_NOTIFICATION;
+}
+
 void uartd_watch_interrupt(struct uartd *uartd, nx_handle notification, uint64_t bits)
 {
+    if (notification != NX_HANDLE_NONE && !is_notification(notification)) {
+        nx_handle_drop(notification);
+        notification = NX_HANDLE_NONE;
+    }
     nx_handle_drop(uartd->interrupt_watch);
     uartd->interrupt_watch = notification;
     uartd->interrupt_bits = bits;

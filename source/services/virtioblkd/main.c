@@ -180,9 +180,9 @@ static bool held_save(struct virtioblkd *service)
     return true;
 }
 
-static enum nx_status wait_for_work(struct virtioblkd *service, struct nx_message *message)
+static enum nx_status wait_for_work(struct virtioblkd *service, uint64_t deadline,
+                                    struct nx_message *message)
 {
-    uint64_t deadline = reads_deadline(service);
     bool room = service->free != NULL;
 
     if (room && service->answer != ANSWER_NONE) {
@@ -224,22 +224,26 @@ static enum nx_status service_run(struct virtioblkd *service)
 
     while (status == NX_OK) {
         struct nx_message message;
-        status = wait_for_work(service, &message);
+        uint64_t deadline = reads_deadline(service);
+        status = wait_for_work(service, deadline, &message);
         bool is_message = status == NX_OK && (message.info & NX_INFO_NOTIFICATION) == 0;
         if (is_message) {
             serve_message(service, &message);
-            if (service->answer == ANSWER_INFO) {
+            if (service->answer == ANSWER_INFO && deadline == NX_DEADLINE_NEVER) {
                 continue; // nothing has changed
             }
-        } else {
+        }
+        if (!is_message || deadline != NX_DEADLINE_NEVER) {
             service->now = nx_clock_now();
         }
         if (status == NX_OK && !is_message) {
             status = serve_bits(service, message.words[0]);
-        } else if (status == NX_ERR_TIMED_OUT) {
+        } else if (status == NX_ERR_CANCELLED || status == NX_ERR_TIMED_OUT) {
+            status = NX_OK; // a message could not be taken over, and its caller knows; or below
+        }
+        // By the clock: who calls or rings without end does not keep time from passing.
+        if (status == NX_OK && service->now >= deadline) {
             status = reads_expire(service);
-        } else if (status == NX_ERR_CANCELLED) {
-            status = NX_OK; // a message could not be taken over; its caller knows
         }
         if (status == NX_OK) {
             status = reads_settle(service);

@@ -209,6 +209,7 @@ static enum nx_status device_give_up(struct virtioblkd *service)
 static enum nx_status reset_continue(struct virtioblkd *service, enum nx_status status)
 {
     if (status == NX_ERR_BUSY) {
+        service->reset_look = service->now + RESET_STEP;
         return NX_OK;
     }
     if (status == NX_ERR_TIMED_OUT) {
@@ -275,7 +276,7 @@ enum nx_status reads_settle(struct virtioblkd *service)
 uint64_t reads_deadline(const struct virtioblkd *service)
 {
     if (service->device.state == VIRTIO_BLK_RESETTING) {
-        return nx_deadline_after(RESET_STEP);
+        return service->reset_look;
     }
     // A later moment does as well for a time-out, and one that stays the same from wait to wait
     // leaves the hart's timer as it is armed.

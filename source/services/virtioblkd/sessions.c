@@ -107,7 +107,8 @@ static enum nx_status session_allocate(struct session **session)
 // Maps the page, makes the endpoint's handle and starts the watcher; on a failure nothing is left.
 static enum nx_status session_begin(struct session *session)
 {
-    const struct nx_thread_options options = {.stack_bytes = WATCHER_STACK_BYTES, .class = -1};
+    const struct nx_thread_options options = {.stack_bytes = WATCHER_STACK_BYTES,
+                                              .class = NX_CLASS_DRIVER};
     void *page;
     enum nx_status status = nx_map(session->ring_memory, 0, BLOCK_RING_BYTES,
                                    NX_PROT_READ | NX_PROT_WRITE | NX_PROT_POPULATE, &page);

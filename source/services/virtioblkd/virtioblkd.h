@@ -125,6 +125,7 @@ struct virtioblkd {
     enum answer_kind answer; // that the current caller waits for, due at the next wait
     enum nx_status answer_status;
     uint32_t answer_bytes;
+    uint64_t reset_look; // RESETTING: when to look at the device next
     uint64_t now; // nanoseconds, when the thread last woke up: close enough for reads' deadlines
 
     struct session *sessions[SESSIONS_MAX];

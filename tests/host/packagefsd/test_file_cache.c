@@ -52,6 +52,9 @@ static struct {
     uint64_t queued_pages;      // pages that came through the queue
     bool changed;               // what lands from now on is not what was signed
     uint32_t attached;
+    bool full;              // no memory but what was freed a while ago
+    uint32_t freed;         // objects
+    uint64_t comes_back_at; // the first of them, since `full`
 } world;
 
 #define STAGING ((nx_handle)1) // the one handle that the disk gets
@@ -76,6 +79,9 @@ static struct memory *memory_of(nx_handle handle)
 enum nx_status nx_memory_create(uint64_t size, uint32_t flags, nx_handle *memory)
 {
     (void)flags;
+    if (world.full && (world.freed == 0 || clock_now < world.comes_back_at)) {
+        return NX_ERR_NO_MEMORY;
+    }
     uint32_t index = ++world.next_memory;
     assert_true(index < MEMORIES_MAX);
     world.memories[index] = (struct memory){
@@ -104,6 +110,9 @@ void nx_handle_drop(nx_handle handle)
     if (memory->handles == 0) {
         free(memory->pages);
         memory->pages = NULL;
+        if (world.full && world.freed++ == 0) {
+            world.comes_back_at = clock_now + 5 * NX_MILLISECOND; // as the kernel does it
+        }
     }
 }
 
@@ -589,6 +598,39 @@ static void test_the_cache_never_holds_more_pages_than_it_may(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(test_##name, prepare, finish)
 
+// Opens and closes so many files, which stay in the cache.
+static void files_fill(uint64_t count)
+{
+    for (uint64_t nid = 1; nid <= count; nid++) {
+        struct file *file = file_open_sized(nid, CHUNK_BYTES);
+        fetch(file, 0);
+        file_cache_close(&cache, file, CLIENT);
+    }
+}
+
+static void test_what_is_evicted_is_waited_for_where_memory_is_short(void **state)
+{
+    (void)state;
+    files_fill(2);
+    world.full = true;
+    uint64_t begun = clock_now;
+    struct file *file = file_open_sized(100, CHUNK_BYTES);
+    fetch(file, 0);
+    assert_in_range(clock_now - begun, 5 * NX_MILLISECOND, 10 * NX_MILLISECOND);
+    assert_int_equal(world.freed, 2);
+}
+
+static void test_where_nothing_can_be_evicted_nobody_waits(void **state)
+{
+    (void)state;
+    struct erofs_inode inode = {.nid = 1, .size = CHUNK_BYTES, .type = EROFS_TYPE_FILE};
+    struct file *file;
+    world.full = true;
+    uint64_t begun = clock_now;
+    assert_int_equal(file_cache_open(&cache, &inode, CLIENT, &file), NX_ERR_NO_MEMORY);
+    assert_int_equal(clock_now, begun);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -607,6 +649,8 @@ int main(void)
         TEST(a_place_that_is_used_again_is_open_for_nobody_who_was_there_before),
         TEST(more_sequential_readers_than_flights_take_turns),
         TEST(the_cache_never_holds_more_pages_than_it_may),
+        TEST(what_is_evicted_is_waited_for_where_memory_is_short),
+        TEST(where_nothing_can_be_evicted_nobody_waits),
     };
     return cmocka_run_group_tests_name("packagefsd file cache", tests, NULL, NULL);
 }

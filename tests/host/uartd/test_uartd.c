@@ -377,6 +377,15 @@ static void test_the_last_watch_replaces_the_one_before(void **state)
     assert_int_equal(world->signals, 1);
 }
 
+static void test_nothing_but_a_notification_is_kept_of_who_watches(void **state)
+{
+    struct world *world = *state;
+    world_watch(ALICE, NO_NOTIFICATION, 1);
+    assert_int_equal(world->dropped_handles, 1);
+    world_type("\x03");
+    assert_int_equal(world->signals, 0);
+}
+
 static void test_empty_writes_are_refused(void **state)
 {
     (void)state;
@@ -623,6 +632,7 @@ int main(void)
         CASE(test_handles_that_ride_along_are_dropped),
         CASE(test_control_c_is_signalled_to_who_watches),
         CASE(test_the_last_watch_replaces_the_one_before),
+        CASE(test_nothing_but_a_notification_is_kept_of_who_watches),
         CASE(test_empty_writes_are_refused),
         CASE(test_a_flush_of_nothing_is_answered),
         CASE(test_a_flush_waits_for_every_byte_before_it),

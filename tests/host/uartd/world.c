@@ -32,6 +32,13 @@ void nx_handle_drop(nx_handle handle)
     world->dropped_handles += handle != NX_HANDLE_NONE;
 }
 
+enum nx_status nx_handle_info(nx_handle handle, enum nx_object_type *type, uint32_t *rights)
+{
+    *type = handle == NO_NOTIFICATION ? NX_OBJECT_ENDPOINT : NX_OBJECT_NOTIFICATION;
+    *rights = NX_RIGHT_SIGNAL;
+    return NX_OK;
+}
+
 enum nx_status nx_reply_save(nx_handle *reply)
 {
     if (!world->current_open) {

@@ -9,10 +9,11 @@
 #include "../console/terminal.h"
 #include "uartd.h"
 
-#define OUTPUT_MAX   262144u
-#define ANSWERS_MAX  512u
-#define FIFO_BYTES   16u
-#define NOT_ANSWERED 0xffffu
+#define OUTPUT_MAX      262144u
+#define ANSWERS_MAX     512u
+#define FIFO_BYTES      16u
+#define NOT_ANSWERED    0xffffu
+#define NO_NOTIFICATION 99u // a handle
 
 struct uart_report_reader; // uart.capnp.h
 

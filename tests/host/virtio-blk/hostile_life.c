@@ -405,7 +405,7 @@ static const struct life_case life_cases[] = {
      reset_takes_at_the_second_try},
     {"disappears for good, reading all ones", "broken: `gone`, then lost: `reset-stuck`",
      gone_for_good_ones},
-    {"disappears for good, reading 0", "broken: `status-lost`, then refused: `bad-magic`",
+    {"disappears for good, reading 0", "broken: `status-lost`, then lost: `reset-stuck`",
      gone_for_good_zeros},
     {"comes back from a reset with fewer features and a shorter queue",
      "used; reads come back once", comes_back_with_less},

@@ -134,8 +134,14 @@ MUTANTS = [
     Mutant(
         "requests come back although STATUS is not 0",
         BLK,
-        "    if (register_read(device, VIRTIO_MMIO_STATUS) != 0) {",
+        "    if (!reset_is_done(device)) {",
         "    if (0) {",
+    ),
+    Mutant(
+        "registers that all read 0 prove a reset",
+        BLK,
+        "register_read(device, VIRTIO_MMIO_MAGIC_VALUE) == VIRTIO_MMIO_MAGIC;",
+        "true;",
     ),
     Mutant(
         "a reset may take for ever",

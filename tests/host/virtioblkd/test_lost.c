@@ -419,6 +419,39 @@ static void assert_given_back(nx_handle memory)
     assert_true(memory_of(memory)->dropped);
 }
 
+// ---- Time passes ------------------------------------------------------------------------------
+
+// What the loop of main.c does while a client rings its doorbell every half millisecond.
+static void ring_for(const struct client *client, uint64_t nanoseconds)
+{
+    for (uint64_t end = world->now + nanoseconds; world->now < end;) {
+        uint64_t deadline = reads_deadline(&world->service);
+        world->now += NX_MILLISECOND / 2;
+        world->service.now = world->now;
+        world->service.sessions_ready |= client->session->mask;
+        assert_int_equal(world->now >= deadline ? expire_after(0) : settle(), NX_OK);
+    }
+}
+
+static void test_a_client_that_rings_without_end_keeps_no_reset_from_its_end(void **state)
+{
+    (void)state;
+    struct client client;
+    client_open(&client);
+    nx_handle memory = message_read();
+    world->model.reset_delay = 3; // done at the fourth look
+    assert_int_equal(settle(), NX_OK);
+    assert_int_equal(expire_after(PATIENCE), NX_OK);
+    assert_int_equal(world->service.device.state, VIRTIO_BLK_RESETTING);
+    ring_for(&client, 10 * NX_MILLISECOND);
+    assert_int_equal(world->service.device.state, VIRTIO_BLK_READY);
+    device_model_complete_all(&world->model); // the read was sent again
+    assert_int_equal(reads_interrupt(&world->service), NX_OK);
+    assert_int_equal(settle(), NX_OK);
+    assert_int_equal(world->answers, 1);
+    assert_given_back(memory);
+}
+
 // ---- Lost ---------------------------------------------------------------------------------------
 
 static void test_a_message_s_read_in_flight_is_an_error_and_its_memory_stays(void **state)
@@ -646,6 +679,7 @@ static void test_a_session_keeps_nothing_but_a_notification_and_an_endpoint(void
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(test_a_client_that_rings_without_end_keeps_no_reset_from_its_end),
         TEST(test_a_message_s_read_in_flight_is_an_error_and_its_memory_stays),
         TEST(test_a_read_that_waited_is_an_error_and_its_memory_goes_back),
         TEST(test_later_reads_are_told_at_once),

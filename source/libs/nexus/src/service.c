@@ -83,6 +83,16 @@ enum nx_status nx_server_run(const struct nx_server *server)
         } else {
             answer_pending = server_handle(server, &request) == NX_ANSWER_NOW;
         }
+        // Callers that never cease must not keep time from passing: the kernel looks at the
+        // deadline only when nobody is queued.
+        if (status == NX_OK && server->expired != NULL &&
+            nx_clock_now() >= server_deadline(server)) {
+            if (answer_pending) { // `expired` may use the page
+                server_answer(&request.message);
+                answer_pending = false;
+            }
+            server->expired(server->context);
+        }
     }
 }
 

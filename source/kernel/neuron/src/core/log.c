@@ -12,6 +12,7 @@
 #include "core/print.h"
 #include "ipc/notification.h"
 #include <stdarg.h>
+#include <string.h>
 
 #define LOG_RING_SIZE 65536ull // a power of two
 
@@ -37,11 +38,19 @@ void log_stamp_init(void)
         stamp_origin = arch_instructions();
 }
 
+// How many of `length` bytes from `position` on lie before the ring's end.
+static size_t before_end(uint64_t position, size_t length)
+{
+    size_t room = LOG_RING_SIZE - position % LOG_RING_SIZE;
+    return length < room ? length : room;
+}
+
 // The lock is held.
 static void append_locked(const char *text, size_t length)
 {
-    for (size_t i = 0; i < length; i++)
-        ring[(written + i) % LOG_RING_SIZE] = text[i];
+    size_t first = before_end(written, length);
+    memcpy(&ring[written % LOG_RING_SIZE], text, first);
+    memcpy(ring, text + first, length - first);
     written += length;
     if (!atomic_load_explicit(&has_reader, memory_order_relaxed)) {
         arch_console_write(text, length);
@@ -110,8 +119,9 @@ size_t log_read(uint64_t *cursor, char *buffer, size_t capacity, uint64_t *lost)
         position = written;
     uint64_t available = written - position;
     size_t length = available < capacity ? (size_t)available : capacity;
-    for (size_t i = 0; i < length; i++)
-        buffer[i] = ring[(position + i) % LOG_RING_SIZE];
+    size_t first = before_end(position, length);
+    memcpy(buffer, &ring[position % LOG_RING_SIZE], first);
+    memcpy(buffer + first, ring, length - first);
     *cursor = position + length;
     if (*cursor > shown)
         shown = *cursor;

@@ -5,7 +5,8 @@
 
 #include <stdint.h>
 
-#define NX_SECOND 1000000000ull
+#define NX_MILLISECOND 1000000ull
+#define NX_SECOND      1000000000ull
 
 extern uint64_t clock_now;
 
@@ -22,6 +23,11 @@ static inline uint64_t nx_clock_now(void)
 static inline uint64_t nx_deadline_after(uint64_t nanoseconds)
 {
     return clock_now + nanoseconds;
+}
+
+static inline void nx_sleep(uint64_t nanoseconds)
+{
+    clock_now += nanoseconds;
 }
 
 #endif

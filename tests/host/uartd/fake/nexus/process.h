@@ -3,6 +3,7 @@
 #ifndef FAKE_NEXUS_PROCESS_H
 #define FAKE_NEXUS_PROCESS_H
 
+#include "nexus/handle.h"
 #include "nexus/message.h"
 #include "nexus/status.h"
 #include <string.h>
@@ -22,6 +23,8 @@ struct nx_log_part {
 struct nx_message_page *nx_page(void);
 const struct nx_start_info *nx_start(void);
 void nx_handle_drop(nx_handle handle);
+NX_MUST_CHECK enum nx_status nx_handle_info(nx_handle handle, enum nx_object_type *type,
+                                            uint32_t *rights);
 NX_MUST_CHECK enum nx_status nx_reply_save(nx_handle *reply);
 NX_MUST_CHECK enum nx_status nx_endpoint_reply(nx_handle reply, const struct nx_message *message);
 NX_MUST_CHECK enum nx_status nx_notification_signal(nx_handle notification, uint64_t bits);
