@@ -191,6 +191,8 @@ def main() -> int:
         or words[0] not in (ALL, *known)
         or not re.fullmatch(r"\d+|runs=\d+|coverage|minimize", words[1])
     ):
+        if words and words[0] not in (ALL, *known):
+            print(f"fuzz: no such target: {words[0]}", file=sys.stderr)
         print(USAGE, file=sys.stderr)
         print("".join(f"  {name}\n" for name in known), end="", file=sys.stderr)
         return 2

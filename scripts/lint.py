@@ -335,6 +335,9 @@ CHECKS: list[tuple[str, Callable[[], list[str]]]] = [
 def main() -> int:
     if sys.argv[1:] == ["--fix-format"]:
         return run("clang-format", "-i", *files(".c", ".h", ".cpp")).returncode
+    if len(sys.argv) > 1:
+        print("usage: ./nexus lint", file=sys.stderr)
+        return 2
     failed = 0
     for name, check in CHECKS:
         started = time.monotonic()

@@ -16,7 +16,8 @@
 #   INITRD=PATH          boot archive (build/initrd.cpio)
 #   APPEND=WORDS         boot arguments
 #   MEMORY=SIZE          such as 512M or 1G, at least 16M (256M)
-#   ICOUNT=1             deterministic: virtual time counts instructions, one host thread
+#   ICOUNT=1             deterministic: virtual time counts instructions, one host thread; with a
+#                        console on this terminal for SMP=1 only
 #   METER=OPTIONS        count executed instructions (tools/qemu-meter says the options); with ICOUNT=1
 #   SERIAL=console       console on this terminal, Ctrl-A X leaves (default); a reboot boots again,
 #                        with the other two it ends QEMU
@@ -42,7 +43,7 @@ escape() {
 }
 
 need_file() {
-    [ -r "$2" ] || refuse "$1 not found: $2 (./nexus build makes it)"
+    [ -r "$2" ] || refuse "$1 not found: $2 (./nexus build makes those in build/)"
 }
 
 SMP=${SMP:-4}
@@ -129,6 +130,10 @@ if [ -n "${METER:-}" ]; then
     need_file 'QEMU plugin' "$build/tools/qemu-meter/meter.so"
     set -- -plugin "$(escape "$build/tools/qemu-meter/meter.so"),$METER" "$@"
 fi
+
+# QEMU 7.2's virtual time can stand still while nobody types, and then its terminal does, too.
+[ "${SERIAL:-console}" != console ] || [ "${ICOUNT:-0}" != 1 ] || [ "$SMP" = 1 ] ||
+    refuse "ICOUNT=1 with a console on this terminal needs SMP=1; ./nexus nx runs commands on more harts"
 
 case ${SERIAL:-console} in
 console) set -- -serial mon:stdio "$@" ;;

@@ -43,6 +43,13 @@ if [ $# -eq 0 ]; then
 fi
 
 for model in "$@"; do
+    if [ ! -f "$here/$model.pml" ]; then
+        echo "model: no such model: $model (models: $(cd "$here" && printf '%s ' *.pml | sed 's/\.pml//g'))" >&2
+        exit 2
+    fi
+done
+
+for model in "$@"; do
     errors=$(check "$model")
     states=$(sed -n 's/^ *\([0-9.e+]*\) states, stored.*/\1/p' "$work/pan.log")
     if [ "$errors" = 0 ]; then

@@ -20,6 +20,7 @@ from qemu_boot import BUILD, RUNNER_OPTIONS, Boot, Outcome  # noqa: E402  (after
 
 LOG = BUILD / "attack.log"
 ARCHIVE = BUILD / "attack.cpio"
+PROGRAMS = ROOT / "source/apps/attack/programs.c"
 RESULT = re.compile(rb"ATTACK: (?P<name>[a-z0-9-]+) (?P<result>contained(?: .*)?|FAIL reason=.*?)\r?$", re.MULTILINE)
 END = re.compile(rb"nx: exit status=(?P<status>-?\d+)\r?$", re.MULTILINE)
 # Restarts of a service are harm to others; so is anything that the kernel says of itself.
@@ -29,6 +30,17 @@ UNPRINTABLE = re.compile(r"[^\x20-\x7e\t]")
 # Nothing new on the console for this long: whatever hangs is not going to end.
 SILENCE_SECONDS = 300
 FOLLOW_SECONDS = 0.2
+
+
+def known() -> list[str]:
+    """The programs that attack, as their table has them."""
+    return re.findall(r'^    \{"([a-z-]+)", \d+,', PROGRAMS.read_text(), re.MULTILINE)
+
+
+def are_understood(words: list[str]) -> bool:
+    if words[0] == "fuzz":
+        return 2 <= len(words) <= 3 and all(re.fullmatch(r"[1-9]\d*", word) for word in words[1:])
+    return words == ["all"] or all(word in known() for word in words)
 
 
 def options(words: list[str]) -> dict[str, str]:
@@ -84,6 +96,9 @@ def follow(boot: Boot, wanted: re.Pattern[bytes] = re.compile(b"")) -> Outcome:
 
 def main() -> int:
     words = sys.argv[1:] or ["all"]
+    if not are_understood(words):
+        print(f"usage: ./nexus attack [NAME...] | fuzz CALLS [SEED]\nnames: {' '.join(known())}", file=sys.stderr)
+        return 2
     chosen = {name: os.environ[name] for name in RUNNER_OPTIONS if name in os.environ}
     with Boot(LOG, chosen | options(words)) as boot:
         outcome = follow(boot)

@@ -40,7 +40,7 @@ const struct command commands[] = {
      sum_run, 1, 1, true, false, package_paths},
     {"run", "PATH [WORD...]", "run a program of pkg:// (budget: up to 4 MiB); Ctrl-C ends it",
      program_run, 1, 31, false, true, program_paths},
-    {"measure", "", "instructions of a system call and of a message",
+    {"measure", "", "instructions of a system call and of a message, by this kernel",
      measure_run, 0, 0, false, false, NULL},
     {"reboot", "", "restart the machine",
      reboot_run, 0, 0, false, false, NULL},

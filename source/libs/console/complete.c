@@ -171,7 +171,9 @@ void console_complete(struct console *console)
     bool inserted = console_insert(console, match.first + length, match.common - length) &&
                     match.common > length;
     bool whole_line = console->cursor == console->length;
-    if (match.count == 1 && whole_line && console_insert(console, " ", 1)) {
+    // "pkg://" is the beginning of a word.
+    bool goes_on = match.common > 0 && match.first[match.common - 1] == '/';
+    if (match.count == 1 && whole_line && !goes_on && console_insert(console, " ", 1)) {
         inserted = true;
     }
     if (inserted) {

@@ -317,6 +317,13 @@ static void test_tab_extends_to_the_common_prefix(void **state)
     assert_int_equal(fixture->terminal.bells, 1);
 }
 
+static void test_no_blank_comes_behind_the_beginning_of_a_path(void **state)
+{
+    struct fixture *fixture = *state;
+    add_words(fixture, (const char *const[]){"ls pkg://", NULL});
+    expect(fixture, "ls pk\tetc", "ls pkg://etc", 12);
+}
+
 static void test_second_tab_lists_the_next_words_once(void **state)
 {
     struct fixture *fixture = *state;
@@ -435,6 +442,7 @@ int main(void)
         CASE(test_history_browses_and_keeps_the_draft),
         CASE(test_history_is_bounded),
         CASE(test_tab_extends_to_the_common_prefix),
+        CASE(test_no_blank_comes_behind_the_beginning_of_a_path),
         CASE(test_second_tab_lists_the_next_words_once),
         CASE(test_a_listed_word_wider_than_the_screen_goes_on_in_the_next_row),
         CASE(test_tab_in_the_middle_completes_before_the_cursor),
