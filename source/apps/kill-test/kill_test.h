@@ -118,6 +118,8 @@ struct snapshot_process {
     uint32_t threads;
 };
 
+// Without the notifications of this program's mutexes, each of which stays from the first time that
+// two threads want it at once.
 struct snapshot {
     uint64_t frames;       // in use, but for those that kernel objects lie in
     uint64_t object_bytes; // of kernel objects: how many frames these take depends on their order

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the kernel and the processes hold at a quiet moment.
 #include "kill_test.h"
+#include "nexus/lock.h"
 #include "nexus/log.h"
 #include "nexus/machine.h"
 #include <stdlib.h>
 
+#define OWN_NAME "kill-test"
 #define INTERVAL (20 * NX_MILLISECOND)
 #define LOOKS    500u
 
@@ -13,6 +15,33 @@ static int compare_names(const void *left, const void *right)
     const struct snapshot_process *a = left;
     const struct snapshot_process *b = right;
     return strncmp(a->name, b->name, sizeof(a->name));
+}
+
+// What the kernel counts for one notification.
+static bool notification_measure(uint64_t *bytes)
+{
+    struct nx_info_system before;
+    struct nx_info_system after;
+    nx_handle notification;
+
+    if (nx_machine_record(NX_INFO_SYSTEM, 0, &before, sizeof(before)) != NX_OK ||
+        nx_notification_create(&notification) != NX_OK) {
+        return false;
+    }
+    bool known = nx_machine_record(NX_INFO_SYSTEM, 0, &after, sizeof(after)) == NX_OK;
+    nx_handle_drop(notification);
+    *bytes = after.pooled_bytes - before.pooled_bytes;
+    return known;
+}
+
+static void mutexes_leave_out(struct snapshot *snapshot, uint64_t notification_bytes)
+{
+    uint32_t count = nx_mutex_wakeup_count();
+    snapshot->object_bytes -= count * notification_bytes;
+    for (uint32_t i = 0; i < snapshot->process_count; i++) {
+        struct snapshot_process *process = &snapshot->processes[i];
+        process->handles -= strcmp(process->name, OWN_NAME) == 0 ? count : 0;
+    }
 }
 
 // One look. *retired: objects that wait for a grace period.
@@ -46,6 +75,7 @@ bool snapshot_take(struct snapshot *snapshot)
 {
     static struct snapshot last;
     uint64_t retired;
+    uint64_t notification_bytes;
 
     memset(&last, 0, sizeof(last));
     for (uint32_t i = 0; i < LOOKS; i++) {
@@ -53,6 +83,10 @@ bool snapshot_take(struct snapshot *snapshot)
             return false;
         }
         if (retired == 0 && memcmp(&last, snapshot, sizeof(last)) == 0) {
+            if (!notification_measure(&notification_bytes)) {
+                return false;
+            }
+            mutexes_leave_out(snapshot, notification_bytes);
             return true;
         }
         last = *snapshot;

@@ -17,6 +17,14 @@ static uintptr_t thread_identity(void)
     return identity;
 }
 
+// Of all mutexes that exist. Relaxed: a number to look at.
+static _Atomic uint32_t wakeup_count;
+
+uint32_t nx_mutex_wakeup_count(void)
+{
+    return atomic_load_explicit(&wakeup_count, memory_order_relaxed);
+}
+
 // The notification of the mutex, made by the first thread that needs it. NX_HANDLE_NONE: there is
 // no memory for one.
 static nx_handle mutex_wakeup(struct nx_mutex *mutex)
@@ -34,6 +42,7 @@ static nx_handle mutex_wakeup(struct nx_mutex *mutex)
         nx_handle_drop(created);
         return wakeup;
     }
+    (void)atomic_fetch_add_explicit(&wakeup_count, 1, memory_order_relaxed);
     return created;
 }
 
@@ -120,5 +129,10 @@ void nx_mutex_unlock_recursive(struct nx_mutex *mutex)
 
 void nx_mutex_destroy(struct nx_mutex *mutex)
 {
-    nx_handle_drop(atomic_exchange_explicit(&mutex->wakeup, NX_HANDLE_NONE, memory_order_relaxed));
+    nx_handle wakeup =
+        atomic_exchange_explicit(&mutex->wakeup, NX_HANDLE_NONE, memory_order_relaxed);
+    if (wakeup != NX_HANDLE_NONE) {
+        (void)atomic_fetch_sub_explicit(&wakeup_count, 1, memory_order_relaxed);
+        nx_handle_drop(wakeup);
+    }
 }

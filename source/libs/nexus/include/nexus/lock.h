@@ -26,4 +26,8 @@ bool nx_mutex_try_lock_recursive(struct nx_mutex *mutex);
 void nx_mutex_unlock_recursive(struct nx_mutex *mutex);
 void nx_mutex_destroy(struct nx_mutex *mutex);
 
+// How many mutexes of this program have been contended so far and so have a notification, which is
+// a handle of its and an object: not counted as lost by who compares what it holds.
+uint32_t nx_mutex_wakeup_count(void);
+
 #endif
