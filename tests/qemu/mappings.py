@@ -22,13 +22,23 @@ WANTED = {
 }
 
 
+def parse(text: str) -> dict[str, str]:
+    """The permissions of each run of pages by its address."""
+    return {match["address"]: match["attributes"][:4] for match in LINE.finditer(text)}
+
+
+def wrong(hart: int, pages: dict[str, str]) -> set[str]:
+    """The pages that are writable and executable."""
+    return {f"hart {hart}: {at} is {found}" for at, found in pages.items() if "wx" in found}
+
+
 def look(connection: monitor.Monitor, harts: int) -> Iterator[tuple[int, dict[str, str]]]:
     """Of all harts at one moment: the permissions of each run of pages by its address."""
     connection.execute("stop")
     for hart in range(harts):
         details = {"command-line": "info mem", "cpu-index": hart}
         text = str(connection.execute("human-monitor-command", **details))
-        yield hart, {match["address"]: match["attributes"][:4] for match in LINE.finditer(text)}
+        yield hart, parse(text)
     connection.execute("cont")
 
 
@@ -52,7 +62,7 @@ def watch(log: Path, options: dict[str, str], harts: int, timeout: float) -> lis
                     if is_early(pages):
                         continue
                     seen |= set(pages.values())
-                    reasons |= {f"hart {hart}: {at} is {found}" for at, found in pages.items() if "wx" in found}
+                    reasons |= wrong(hart, pages)
             except (monitor.MonitorError, OSError):
                 break  # QEMU has left
             looks += 1

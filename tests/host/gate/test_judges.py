@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The judges of the profiles attack-*, image-* and disk-*, and the soak's count, must be able to fail.
+"""The judges of the profiles attack-*, image-*, disk-* and write-or-execute, and the soak's count, must be able to fail.
 
 Each gets what a perfect boot shows, which passes, and then the same with one thing wrong, which must not.
 """
@@ -16,6 +16,7 @@ sys.path[:0] = [str(ROOT / "tests" / "qemu"), str(ROOT / "scripts")]
 import attack  # noqa: E402  (after the path)
 import disks  # noqa: E402
 import images  # noqa: E402
+import mappings  # noqa: E402
 import soak  # noqa: E402
 from qemu_boot import Outcome  # noqa: E402
 
@@ -150,6 +151,35 @@ class UnreachableImageTest(unittest.TestCase):
         self.assertTrue(images.not_down(case, outcome(lines, "reached", None)))
         for end in ("timeout", "panic", "exit"):
             self.assertTrue(images.not_down(case, outcome(self.log(case), end, None)))
+
+
+class MappingsTest(unittest.TestCase):
+    """What QEMU's `info mem` prints, and one of its lines with another permission."""
+
+    TEXT = (
+        "vaddr            paddr            size             attr\n"
+        "---------------- ---------------- ---------------- -------\n"
+        "0000000000400000 0000000080c00000 0000000000005000 r-xu-a-\n"
+        "0000000000405000 0000000080c05000 0000000000001000 rw-u-ad\n"
+        "ffffffc080200000 0000000080200000 0000000000014000 r-x--a-\n"
+        "ffffffc080214000 0000000080214000 000000000ff00000 rw---ad\n"
+    )
+
+    def test_pages_in_order_pass_and_each_kind_is_seen(self) -> None:
+        pages = mappings.parse(self.TEXT)
+        self.assertEqual(mappings.wrong(1, pages), set())
+        self.assertEqual(set(pages.values()), set(mappings.WANTED.values()))
+
+    def test_a_page_that_is_writable_and_executable_is_a_reason(self) -> None:
+        for kind in ("r-xu-a-", "rw-u-ad", "r-x--a-", "rw---ad"):
+            with self.subTest(kind=kind):
+                pages = mappings.parse(self.TEXT.replace(kind, f"rwx{kind[3:]}"))
+                self.assertEqual(len(mappings.wrong(1, pages)), 1)
+
+    def test_a_table_with_a_user_page_is_not_that_of_the_first_steps(self) -> None:
+        self.assertTrue(mappings.is_early({"ffffffc000000000": "rwx-"}))
+        self.assertFalse(mappings.is_early({"ffffffc000000000": "rwxu"}))
+        self.assertFalse(mappings.is_early(mappings.parse(self.TEXT)))
 
 
 class ServedImageTest(unittest.TestCase):
