@@ -40,7 +40,8 @@ static void mutexes_leave_out(struct snapshot *snapshot, uint64_t notification_b
     snapshot->object_bytes -= count * notification_bytes;
     for (uint32_t i = 0; i < snapshot->process_count; i++) {
         struct snapshot_process *process = &snapshot->processes[i];
-        process->handles -= strcmp(process->name, OWN_NAME) == 0 ? count : 0;
+        process->handles -=
+            strncmp(process->name, OWN_NAME, sizeof(process->name)) == 0 ? count : 0;
     }
 }
 

@@ -239,7 +239,7 @@ static enum nx_status service_run(struct virtioblkd *service)
         if (status == NX_OK && !is_message) {
             status = serve_bits(service, message.words[0]);
         } else if (status == NX_ERR_CANCELLED || status == NX_ERR_TIMED_OUT) {
-            status = NX_OK; // a message could not be taken over, and its caller knows; or below
+            status = NX_OK; // the caller knows that its message could not be taken over; see below
         }
         // By the clock: who calls or rings without end does not keep time from passing.
         if (status == NX_OK && service->now >= deadline) {
