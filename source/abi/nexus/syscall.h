@@ -23,7 +23,8 @@ enum nx_syscall {
     // Notifications: a word of sticky bits
     NX_SYS_NOTIFICATION_CREATE = 7, // -> notification h
     NX_SYS_NOTIFICATION_SIGNAL = 8, // notification h, bits
-    NX_SYS_NOTIFICATION_WAIT = 9,   // notification h (0: only sleep), deadline -> bits, now cleared
+    NX_SYS_NOTIFICATION_WAIT = 9,   // notification h (0: only sleep), deadline, notification h to
+                                    // signal first or 0, bits for that -> bits, now cleared
     NX_SYS_NOTIFICATION_BIND = 10,  // notification h (0: unbind): this thread's receives report it
 
     // Handles

@@ -91,7 +91,7 @@ static const struct fuzz_form forms[] = {
      NO_RESULT,
      0,
      0,
-     {OPTIONAL_NOTIFICATION, DEADLINE}},
+     {OPTIONAL_NOTIFICATION, DEADLINE, OPTIONAL_NOTIFICATION, BITS}},
     {NX_SYS_NOTIFICATION_BIND, "notification_bind", 12, NO_RESULT, 0, 0, {OPTIONAL_NOTIFICATION}},
     {NX_SYS_HANDLE_CLOSE, "handle_close", 40, NO_RESULT, 0, 0, {DOOMED_HANDLE}},
     {NX_SYS_HANDLE_DUPLICATE,

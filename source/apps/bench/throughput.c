@@ -87,7 +87,6 @@ static bool stream_read(const struct stream *stream)
                 BENCH_OK(place_fill(stream, place, sent++));
             }
         }
-        nx_block_queue_submit(&queue);
     }
     return true;
 }

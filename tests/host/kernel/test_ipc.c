@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Messages between programs: what arrives, what is refused, and who is told when a peer goes.
+#include "core/hart.h"
+#include "sched/thread.h"
 #include "support/kernel_test.h"
 #include <setjmp.h>
 #include <stdarg.h>
@@ -468,6 +470,64 @@ static void test_a_receiver_hears_its_bound_notification(void **state)
     run_on_one_and_four(drive);
 }
 
+// --- A signal and a wait in one
+// -----------------------------------------------------------------------
+
+struct pair {
+    nx_handle asked;
+    nx_handle answered;
+    const struct thread *client;
+};
+
+// More urgent than its client, so a signal alone would run it at once.
+static void urgent_server(void *argument)
+{
+    const struct pair *pair = argument;
+    CHECK_EQUAL(USER_SYSCALL(NX_SYS_THREAD_CONTROL, 0, NX_THREAD_SET_CLASS, NX_CLASS_DRIVER).status,
+                NX_OK);
+    for (uint64_t round = 1; round <= ROUNDS; round++) {
+        CHECK_EQUAL(user_wait(pair->asked, NX_DEADLINE_NEVER), round);
+        if (hart_count() == 1)
+            CHECK_EQUAL(thread_state_of(atomic_load(&pair->client->wait)), THREAD_WAITING);
+        CHECK_EQUAL(user_signal(pair->answered, round), NX_OK);
+    }
+}
+
+static void ask_and_wait(void *argument)
+{
+    (void)argument;
+    struct pair pair = {.asked = user_notification(), .answered = user_notification()};
+    pair.client = hart_self()->current;
+    nx_handle thread = user_thread(0, urgent_server, &pair);
+    for (uint64_t round = 1; round <= ROUNDS; round++) {
+        struct user_result result = USER_SYSCALL(NX_SYS_NOTIFICATION_WAIT, pair.answered,
+                                                 NX_DEADLINE_NEVER, pair.asked, round);
+        CHECK_EQUAL(result.status, NX_OK);
+        CHECK_EQUAL(result.value[0], round);
+    }
+    CHECK_EQUAL(user_close(thread), NX_OK);
+    // What is refused has no effect; with the deadline past only the signal has one.
+    CHECK_EQUAL(
+        USER_SYSCALL(NX_SYS_NOTIFICATION_WAIT, pair.answered, NX_DEADLINE_NEVER, pair.asked, 0)
+            .status,
+        NX_ERR_INVALID_ARGUMENT);
+    CHECK_EQUAL(
+        USER_SYSCALL(NX_SYS_NOTIFICATION_WAIT, pair.answered, NX_DEADLINE_NEVER, thread, 1).status,
+        NX_ERR_BAD_HANDLE);
+    CHECK_EQUAL(USER_SYSCALL(NX_SYS_NOTIFICATION_WAIT, thread, 0, pair.asked, 1).status,
+                NX_ERR_BAD_HANDLE);
+    CHECK_EQUAL(user_wait(pair.asked, 0), 0);
+    CHECK_EQUAL(USER_SYSCALL(NX_SYS_NOTIFICATION_WAIT, pair.answered, 0, pair.asked, 4).status,
+                NX_ERR_TIMED_OUT);
+    CHECK_EQUAL(user_wait(pair.asked, 0), 4);
+}
+
+static void test_a_signal_and_a_wait_in_one_wake_the_server_behind_the_waiting_client(void **state)
+{
+    (void)state;
+    run_on_one_and_four(ask_and_wait);
+}
+
 // --- Faults
 // ---------------------------------------------------------------------------------------
 
@@ -531,6 +591,7 @@ int main(void)
         cmocka_unit_test(
             test_an_endpoint_without_a_receive_handle_takes_no_call_even_under_a_waiter),
         cmocka_unit_test(test_a_receiver_hears_its_bound_notification),
+        cmocka_unit_test(test_a_signal_and_a_wait_in_one_wake_the_server_behind_the_waiting_client),
         cmocka_unit_test(test_a_supervisor_resumes_a_faulting_thread_or_ends_its_process),
     };
     return cmocka_run_group_tests_name("ipc", tests, power_on, NULL);

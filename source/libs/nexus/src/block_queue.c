@@ -12,8 +12,8 @@
 #include "virtio_blk.capnp.h"
 
 #define NOTICE_BIT    1u
-#define CHECK_FIRST   (4 * NX_MILLISECOND) // without an answer, before virtioblkd is asked; then
-#define CHECK_LONGEST NX_SECOND            // after twice as long each time, up to this
+#define CHECK_FIRST   (1ull << 22) // ns without an answer, before virtioblkd is asked; then
+#define CHECK_LONGEST (1ull << 30) // after twice as long each time, up to this
 #define NO_ENTRY      NX_BLOCK_QUEUE_DEPTH
 
 _Static_assert(NX_BLOCK_QUEUE_DEPTH == BLOCK_RING_DEPTH, "an entry for each place in the ring");
@@ -274,16 +274,25 @@ enum nx_status nx_block_queue_add(struct nx_block_queue *queue, uint64_t lba, ui
     return NX_OK;
 }
 
-void nx_block_queue_submit(struct nx_block_queue *queue)
+// Returns whether virtioblkd has to be told.
+static bool entries_publish(struct nx_block_queue *queue)
 {
     uint32_t before = queue->published_index;
-    if (queue->submit_index == before) {
-        return;
-    }
     queue->published_index = queue->submit_index;
-    if (block_ring_publish(queue->ring, before, queue->submit_index)) {
-        // The handle is ours and stays valid, so this cannot be refused.
-        (void)!nx_notification_signal(queue->doorbell, queue->doorbell_bits);
+    return queue->submit_index != before &&
+           block_ring_publish(queue->ring, before, queue->submit_index);
+}
+
+static void doorbell_ring(const struct nx_block_queue *queue)
+{
+    // The handle is ours and stays valid, so this cannot be refused.
+    (void)!nx_notification_signal(queue->doorbell, queue->doorbell_bits);
+}
+
+void nx_block_queue_submit(struct nx_block_queue *queue)
+{
+    if (entries_publish(queue)) {
+        doorbell_ring(queue);
     }
 }
 
@@ -332,13 +341,17 @@ enum nx_status nx_block_queue_wait(struct nx_block_queue *queue, uint32_t wanted
     }
     uint64_t interval = CHECK_FIRST;
     wanted = wanted_clamp(queue, wanted);
-    nx_block_queue_submit(queue); // nobody would answer what was never sent
+    bool ring = entries_publish(queue); // nobody would answer what was never sent
     while (block_ring_answers(queue->ring, queue->completion_index) < wanted &&
            !block_ring_arm(queue->ring, queue->completion_index, wanted)) {
-        uint64_t limit = nx_deadline_after(interval);
+        // A later moment does as well, and one that stays the same from wait to wait leaves the
+        // hart's timer as it is armed.
+        uint64_t limit = nx_deadline_after(interval) | (interval - 1);
         bool last = deadline <= limit;
-        enum nx_status status =
-            nx_notification_wait(queue->notification, last ? deadline : limit, &bits);
+        enum nx_status status = nx_notification_signal_and_wait(
+            ring ? queue->doorbell : NX_HANDLE_NONE, queue->doorbell_bits, queue->notification,
+            last ? deadline : limit, &bits);
+        ring = false;
         if (status == NX_ERR_TIMED_OUT && !last) {
             status = nx_block_queue_check(queue);
             interval *= interval < CHECK_LONGEST ? 2 : 1;
@@ -346,6 +359,9 @@ enum nx_status nx_block_queue_wait(struct nx_block_queue *queue, uint32_t wanted
         if (status != NX_OK) {
             return status;
         }
+    }
+    if (ring) {
+        doorbell_ring(queue);
     }
     return NX_OK;
 }

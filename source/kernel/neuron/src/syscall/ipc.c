@@ -133,6 +133,9 @@ enum nx_status sys_notification_wait(struct thread *current, const uint64_t *arg
 {
     struct notification *notification;
     TRY(syscall_notification_or_none(current, arguments[0], NX_RIGHT_WAIT, &notification));
+    // Whom this wakes on this hart runs once the caller waits, not before.
+    if (arguments[2] != NX_HANDLE_NONE)
+        TRY(sys_notification_signal(current, &arguments[2]));
     return notification_wait(notification, timer_deadline(arguments[1]));
 }
 

@@ -55,8 +55,8 @@ NX_MUST_CHECK enum nx_status nx_block_read(uint64_t lba, uint32_t count, nx_hand
 //     nx_block_queue_open(&queue, NX_HANDLE_NONE, 0);
 //     nx_block_queue_attach(&queue, memory, &slot);            // once for each memory object
 //     for each read: nx_block_queue_add(&queue, lba, count, slot, offset, cookie);
-//     nx_block_queue_submit(&queue);                           // once for the batch
-//     nx_block_queue_wait(&queue, 1, deadline);
+//     nx_block_queue_submit(&queue);                           // once for the batch, or:
+//     nx_block_queue_wait(&queue, 1, deadline);                // does that first
 //     while (nx_block_queue_take(&queue, &result)) ... result.cookie, result.status ...
 //     nx_block_queue_close(&queue);
 //
@@ -140,7 +140,8 @@ NX_MUST_CHECK enum nx_status nx_block_queue_add(struct nx_block_queue *queue, ui
                                                 uint32_t count, uint32_t slot, uint64_t offset,
                                                 void *cookie);
 
-// Publishes what was added and, unless virtioblkd is looking anyway, tells it so.
+// Publishes what was added and, unless virtioblkd is looking anyway, tells it so, which makes this
+// thread wait for it. To go on to nx_block_queue_wait without this costs less.
 void nx_block_queue_submit(struct nx_block_queue *queue);
 
 // Takes one answer, in the order in which they came. False: there is none.
@@ -150,8 +151,9 @@ bool nx_block_queue_take(struct nx_block_queue *queue, struct nx_block_result *r
 // be taken. True: they are there already, and no notice may come for them.
 bool nx_block_queue_arm(struct nx_block_queue *queue, uint32_t wanted);
 
-// Waits until `wanted` answers are there (see arm), or all that are in flight. Only for a queue
-// with a notification of its own. A restart of the service on the way is waited for.
+// Publishes what was added, then waits until `wanted` answers are there (see arm), or all that are
+// in flight. Only for a queue with a notification of its own. A restart of the service on the way
+// is waited for.
 //   NX_ERR_TIMED_OUT  the deadline passed first
 //   NX_ERR_BAD_STATE  nothing is in flight
 //   others            virtioblkd is down: see nx_block_queue_check
