@@ -213,6 +213,11 @@ static void test_the_timer_is_armed_for_the_earlier_of_tick_and_deadline(void **
     // Without Sstc it costs less to be interrupted once too often.
     assert_int_equal(fake_armed_deadline(), 3000);
     fake_sstc(true);
+    // Nor does a hart that runs a thread arm it anew for what was taken back.
+    harts[0].current = &decoys[0];
+    timer_rearm();
+    assert_int_equal(fake_armed_deadline(), 3000);
+    harts[0].current = NULL;
     timer_rearm();
     assert_int_equal(fake_armed_deadline(), 5000);
     assert_int_equal(harts[1].timers.earliest, 3000);

@@ -185,7 +185,8 @@ void timer_rearm(void)
     uint64_t armed = hart->armed_deadline;
     if (tick < deadline)
         deadline = tick;
-    if (deadline == armed || (armed != 0 && armed < deadline && !arch_has_sstc()))
+    if (deadline == armed ||
+        (armed != 0 && armed < deadline && (hart->current != NULL || !arch_has_sstc())))
         return;
     hart->armed_deadline = deadline;
     if (arch_timer_arm(deadline) != NX_OK)

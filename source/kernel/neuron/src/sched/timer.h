@@ -47,8 +47,9 @@ void timer_cancel(struct thread *thread);
 // thread_cancel); NULL when none is due.
 struct thread *timer_pop_expired(uint64_t now, uint64_t *sequence);
 // Arms this hart's timer for the earlier of its heap and its tick, unless it is armed so already.
-// Without Sstc, where arming is a call into the firmware, a timer that is armed for earlier stays
-// so: one interrupt too many costs less than a call for each deadline that was taken back.
+// A timer that is armed for earlier stays so while the hart runs a thread, and without Sstc, where
+// arming is a call into the firmware, always: one interrupt too many costs less than arming anew
+// for each deadline that was taken back.
 void timer_rearm(void);
 // Starts this hart's tick, a period from now, if it is off.
 void timer_start_tick(struct hart *hart);
