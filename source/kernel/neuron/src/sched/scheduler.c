@@ -296,10 +296,13 @@ static struct thread *idle_until_work(struct hart *hart)
 {
     struct thread *thread = NULL;
     hart->current = NULL;
-    // The hart must not keep a dying process's table in use while it sleeps.
-    address_space_activate(NULL, hart);
-    // Release: what this hart did in the space comes before.
-    atomic_store_explicit(&hart->spaceless, true, memory_order_release);
+    // The hart must not keep a dying process's table in use while it sleeps. An only hart may: that
+    // process's threads end here first, each of which gives the table up (thread_end_current).
+    if (hart_count() > 1) {
+        address_space_activate(NULL, hart);
+        // Release: what this hart did in the space comes before.
+        atomic_store_explicit(&hart->spaceless, true, memory_order_release);
+    }
     arch_thread_switch(NULL, NULL);
     atomic_fetch_or_explicit(&scheduler_idle_harts, hart->bit, memory_order_relaxed);
     while (thread == NULL) {

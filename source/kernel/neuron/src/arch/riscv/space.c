@@ -69,6 +69,7 @@ static struct page_table *next_child(struct page_table *table, unsigned count, u
 
 bool arch_space_destroy_some(struct arch_space *space, uint32_t *tables)
 {
+    ASSERT(csr_read(satp) != space->satp);
     struct page_table *middle =
         next_child(root_of(space), PAGE_TABLE_USER_ENTRIES, &space->root_cursor);
 
