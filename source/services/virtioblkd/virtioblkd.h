@@ -85,9 +85,10 @@ struct session {
     // Of those that lie in one piece: where, and how long; length 0: scattered.
     struct virtio_blk_segment pieces[SESSION_MEMORIES_MAX];
     struct read *free;
-    uint32_t in_flight; // reads taken from the ring or with its memory, and not answered
-    uint32_t waiting;   // of these, in the waiting list
-    bool broken;        // its ring makes no sense: no more entries are taken
+    uint32_t in_flight;    // reads taken from the ring or with its memory, and not answered
+    uint32_t waiting;      // of these, in the waiting list
+    uint32_t sectors_last; // of the entry taken last: the next ones may be as long
+    bool broken;           // its ring makes no sense: no more entries are taken
     // Where pages of its memories lie, which never changes while they are attached. A line of the
     // cache is named by its key, 0 for none.
     uint32_t frame_keys[SESSION_FRAMES];
