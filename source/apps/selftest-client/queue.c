@@ -367,6 +367,22 @@ static enum test_outcome answer_ends_a_session(struct test_report *report)
     return TEST_PASS;
 }
 
+// What was added and never submitted ends, too: by its owner's notification nobody waits for it.
+static enum test_outcome close_sends_what_was_added(struct test_report *report,
+                                                    const struct arena *arena)
+{
+    struct nx_block_queue queue;
+    nx_handle notification;
+    uint32_t slot;
+
+    EXPECT_OK(report, nx_notification_create(&notification));
+    EXPECT_OK(report, nx_block_queue_open(&queue, notification, 1));
+    EXPECT_OK(report, nx_block_queue_attach(&queue, arena->memory, &slot));
+    EXPECT_OK(report, nx_block_queue_add(&queue, 0, BLOCK_SECTORS, slot, 0, NULL));
+    nx_block_queue_close(&queue);
+    return nx_handle_close(notification) == NX_OK ? TEST_PASS : TEST_FAIL;
+}
+
 // A client that writes nonsense into its rings loses its own answers.
 static enum test_outcome nonsense_is_harmless(struct test_report *report, struct arena *arena)
 {
@@ -443,6 +459,9 @@ static enum test_outcome queue_tests(struct test_report *report, struct arena *a
     }
     if (outcome == TEST_PASS) {
         outcome = refusals_at_once(report, arena);
+    }
+    if (outcome == TEST_PASS) {
+        outcome = close_sends_what_was_added(report, arena);
     }
     if (outcome == TEST_PASS) {
         outcome = nonsense_is_harmless(report, arena);

@@ -129,12 +129,21 @@ struct block_ring_server {
     uint32_t published_index;  // of these, answers that the client may see
 };
 
-// Entries that are there to be taken. More than the depth: the client breaks the rules.
+// Entries that are there to be taken; what they say is the client's.
 static inline uint32_t block_ring_pending(const struct block_ring_server *server)
 {
     // Acquire: pairs with the release in block_ring_publish.
     return atomic_load_explicit(&server->ring->submit_index, memory_order_acquire) -
            server->submit_index;
+}
+
+// Whether the client has more under way than the depth: entries to be taken, and those taken whose
+// answers it has not seen. So a client that puts in new ones while others are refused is found out,
+// before it keeps the service busy for ever.
+static inline bool block_ring_is_overrun(const struct block_ring_server *server, uint32_t pending)
+{
+    uint32_t unseen = server->submit_index - server->published_index;
+    return pending > BLOCK_RING_DEPTH || pending + unseen > BLOCK_RING_DEPTH;
 }
 
 // Copies the next entry, one that is there. What the client writes there from now on is not seen.

@@ -80,7 +80,7 @@ static void session_take(struct session *session)
     bool all = true;
     do {
         uint32_t pending = block_ring_pending(&session->ring);
-        if (pending > BLOCK_RING_DEPTH) {
+        if (block_ring_is_overrun(&session->ring, pending)) {
             session->broken = true;
         }
         if (session->broken) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// How batches of queued reads reach virtioblkd's device.
+// How batches of queued reads reach virtioblkd's device, and how many of them a client may have.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -43,11 +43,39 @@ static void test_a_long_batch_goes_to_the_device_in_two_halves(void **state)
     assert_int_equal(kicks_of(&client, slot, 32, READ_SECTORS), 1);
 }
 
+// Refused entries take up nothing but their places in the ring. A client that filled it again while
+// the service refuses would never let it go.
+static void test_a_client_that_puts_in_more_than_it_has_answers_for_is_cut_off(void **state)
+{
+    (void)state;
+    struct client client;
+    client_open(&client);
+    for (uint32_t round = 0; round < 3; round++) {
+        for (uint32_t i = 0; i < BLOCK_RING_DEPTH; i++) {
+            client_read(&client, 0, 0);
+        }
+        assert_int_equal(settle(), NX_OK); // the answers are shown
+        assert_false(client.session->broken);
+    }
+    for (uint32_t i = 0; i < BLOCK_RING_DEPTH; i++) {
+        client_read(&client, 0, 0);
+    }
+    queues_take(&world->service); // they are not, yet
+    assert_false(client.session->broken);
+    client_read(&client, 0, 0);
+    queues_take(&world->service);
+    assert_true(client.session->broken);
+    assert_int_equal(client.session->ring.submit_index, 4 * BLOCK_RING_DEPTH);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_a_long_batch_goes_to_the_device_in_two_halves,
                                         world_begin, world_end),
+        cmocka_unit_test_setup_teardown(
+            test_a_client_that_puts_in_more_than_it_has_answers_for_is_cut_off, world_begin,
+            world_end),
     };
     return cmocka_run_group_tests_name("virtioblkd batches", tests, NULL, NULL);
 }

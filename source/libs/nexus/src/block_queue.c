@@ -417,6 +417,7 @@ void nx_block_queue_close(struct nx_block_queue *queue)
     struct nx_block_result result;
     enum nx_status status = NX_OK;
 
+    nx_block_queue_submit(queue); // what was only added would never end
     while (queue->in_flight > 0 && status == NX_OK) {
         if (!nx_block_queue_take(queue, &result)) {
             status = queue->owns_notification
