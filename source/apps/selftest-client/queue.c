@@ -372,15 +372,20 @@ static enum test_outcome close_sends_what_was_added(struct test_report *report,
                                                     const struct arena *arena)
 {
     struct nx_block_queue queue;
+    struct nx_block_facts facts;
     nx_handle notification;
     uint32_t slot;
 
+    EXPECT_OK(report, nx_block_info(&facts));
     EXPECT_OK(report, nx_notification_create(&notification));
     EXPECT_OK(report, nx_block_queue_open(&queue, notification, 1));
     EXPECT_OK(report, nx_block_queue_attach(&queue, arena->memory, &slot));
     EXPECT_OK(report, nx_block_queue_add(&queue, 0, BLOCK_SECTORS, slot, 0, NULL));
     nx_block_queue_close(&queue);
-    return nx_handle_close(notification) == NX_OK ? TEST_PASS : TEST_FAIL;
+    EXPECT_OK(report, nx_handle_close(notification));
+    EXPECT(report, nx_wait_until(sessions_are, &facts.sessions, PATIENCE),
+           "a session outlives its queue");
+    return TEST_PASS;
 }
 
 // A client that writes nonsense into its rings loses its own answers.
