@@ -25,6 +25,7 @@ sys.path.insert(0, str(ROOT / "scripts"))
 import account  # noqa: E402  (after the path)
 import chart  # noqa: E402
 import machine  # noqa: E402
+import origin  # noqa: E402
 import record  # noqa: E402
 from linux.peer import Comparison  # noqa: E402
 from machine import BenchError, Run, progress  # noqa: E402
@@ -134,13 +135,13 @@ def verdict(each: Result) -> str:
     return f"missed by {number(abs(each.figure - budget))}{share}{host}"
 
 
-def write_json(results: list[Result], linux: Comparison | None, path: Path) -> None:
+def write_json(results: list[Result], linux: Comparison | None, path: Path, measured: dict[str, str]) -> None:
     rows = [
         {name: getattr(each.row, name) for name in ("name", "operation", "unit", "budget", "peer", "peer_name")}
         | {"figure": each.figure, "met": each.met, "reason": each.reason, "allowed": each.allowed}
         for each in results
     ]
-    whole = {"rows": rows} | ({"linux": linux.as_json()} if linux else {})
+    whole = {"measured": measured, "rows": rows} | ({"linux": linux.as_json()} if linux else {})
     path.write_text(json.dumps(whole, indent=2) + "\n")
 
 
@@ -182,6 +183,7 @@ def find_rows(names: list[str]) -> list[Row]:
 
 
 def bench(rows: list[Row], vs_linux: bool, is_lean: bool) -> int:
+    measured = origin.as_json()  # before: the tree may change while its build is measured
     linux = Comparison.prepare(is_lean) if vs_linux else None
     results = measure(rows)
     if linux:
@@ -189,7 +191,7 @@ def bench(rows: list[Row], vs_linux: bool, is_lean: bool) -> int:
     print("\n".join(table(results, linux)))
     # A look at some rows leaves the last whole table alone.
     stem = "bench" if rows is ROWS else "bench-rows"
-    write_json(results, linux, BUILD / f"{stem}.json")
+    write_json(results, linux, BUILD / f"{stem}.json", measured)
     write_chart(results, linux, BUILD / f"{stem}.svg")
     progress(f"written: {BUILD / stem}.json and {stem}.svg")
     if any(each.figure is None for each in results):
