@@ -89,6 +89,7 @@ class Profile:
     follows: tuple[str, ...] = ()
     mutations: tuple[Mutation, ...] = ()
     until: str | None = None
+    notes: list[str] = field(default_factory=list)  # of its run: what is to be said and is no failure
 
 
 def boot(profile: Profile, log: Path, more: dict[str, str] | None = None) -> Outcome:
@@ -258,14 +259,16 @@ def stays_short(profile: Profile, log: Path) -> list[str]:
 
 
 def counts_are_as_recorded(profile: Profile, log: Path) -> list[str]:
-    """Count twelve key operations: none costs more than tests/bench/record.json says."""
+    """Count twelve key operations: none costs more than tests/bench/record.json and its budget say."""
     bench.machine.quiet = True
     try:
         results = bench.measure(record.recorded_rows())
     except bench.BenchError as error:
         return [str(error)]
     log.write_text("\n".join(bench.table(results)) + "\n")
-    return record.worse({each.row.name: each.figure for each in results})
+    figures = {each.row.name: each.figure for each in results}
+    profile.notes.extend(record.better(figures))
+    return record.worse(figures)
 
 
 def attacked(profile: Profile, log: Path) -> list[str]:

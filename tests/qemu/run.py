@@ -3,7 +3,7 @@
 """`./nexus test [NAME...]`: the host suites through Meson, then the QEMU profiles, two at a time.
 
 A name selects a profile, or with `host` all host suites. One line for each result, the reasons of
-each failure, where its log is, and one last line: N passed, N failed, N skipped.
+each failure, what else is to be noted, where its log is, and one last line: N passed, N failed, N skipped.
 """
 
 import json
@@ -46,7 +46,7 @@ class Tally:
         print(f"{result:<8}{label:<48} {seconds:6.1f} s{where}", flush=True)
 
     def explain(self, reasons: list[str]) -> None:
-        """Print the reasons of the failure that was added last."""
+        """Print the reasons of the failure that was added last, or the notes of any result."""
         for reason in reasons[:REASONS_SHOWN]:
             print(f"          {reason}", flush=True)
         if len(reasons) > REASONS_SHOWN:
@@ -132,6 +132,7 @@ def run_profiles(profiles: list[Profile], tally: Tally) -> None:
             result = "failed" if reasons else "passed"
             tally.add(result, profile.name, profile.about, seconds, LOGS / f"{profile.name}.log")
             tally.explain(reasons)
+            tally.explain([f"note: {note}" for note in profile.notes])
 
 
 def main() -> int:
