@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The yardstick of sequential reads: a program without an operating system that keeps DEPTH reads
-// of 128 KiB in flight and looks at the used ring until one is there. No interrupt, no other
-// program, no protection: faster than this no reader on this machine can be.
+// of 128 KiB in flight. It is a plain polling reader without interrupts, other programs or
+// protection, which kicks after each look at the used ring. So it is a measure, not a bound: QEMU
+// merges neighbouring reads that it finds at one kick, and another way of kicking, such as
+// virtioblkd's in halves, can be faster.
 //
 // It uses the driver library of virtioblkd. What it does in a round, and what it prints, is the
 // same as in source/apps/bench/throughput.c: `bench: rate sequential-128k NUMBER kB/s`.
