@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Throughput by the clock, Linux and Nexus by turns on the same disks: medians, and the median of the turns' ratios.
 
-Two disks: one with a region that both read as blocks (throughput.make_disk), and a signed package image with
-large files that both read cold through open() and read(). Linux reads those files as it finds them; Nexus
-checks every block of them against the hash tree of the image. With a Linux that has dm-verity the same image
-is read a third way: through it.
+Two disks, so two boots of each system in a turn: one with blocks that both read queued (throughput.block_disk), and
+a signed package image with large files that both read cold through open() and read() (throughput.file_disk). Linux
+reads those files as it finds them; Nexus checks every block of them against the hash tree of the image. With a Linux
+that has dm-verity the same image is read a third way: through it. docs/performance.md says what a round reads.
 """
 
 import re
