@@ -14,8 +14,9 @@
 // Entries that a scan for tables looks at together.
 #define SCAN_ENTRIES 16u
 
-// Past this many pages one fence for the whole space costs less than one a page.
-#define FLUSH_PAGES_MAX 64u
+// Past this many pages one fence for the whole space costs less than one a page, each of which may
+// make simple hardware forget everything.
+#define FLUSH_PAGES_MAX 8u
 
 // Tables that one step of destruction frees.
 #define DESTROY_STEP 16u
