@@ -99,9 +99,9 @@ def boot(about: str, options: dict[str, str]) -> dict[str, tuple[float, str]]:
     return {name: (statistics.median(values), units[name]) for name, values in rounds.items()}
 
 
-def our_turn(subject: str, disk: Path) -> dict[str, tuple[float, str]]:
+def our_turn(subject: str, disk: Path, harts: int = 1) -> dict[str, tuple[float, str]]:
     """The medians of one boot that runs `subject` of source/apps/bench."""
-    options = {"SMP": "1", "DISK": str(disk), "KERNEL": str(KERNEL), "INITRD": str(ARCHIVE)}
+    options = {"SMP": str(harts), "DISK": str(disk), "KERNEL": str(KERNEL), "INITRD": str(ARCHIVE)}
     return boot(subject, options | {"APPEND": f"nexus.bench={subject}"})
 
 
