@@ -109,6 +109,8 @@ struct nx_start_info {
     uint32_t argument_count;
     uint32_t argument_bytes; // NUL-terminated strings, one after the other, right after this struct
     uint32_t hart_extensions; // NX_HART_EXTENSION_*: what code may use
+    uint32_t hart_count;      // of the machine: so many threads can compute at once; 0: not known
+    uint32_t reserved;
     struct nx_start_handle handles[NX_START_HANDLES_MAX];
 };
 _Static_assert(sizeof(struct nx_start_info) + 1024 <= sizeof(((struct nx_message_page *)0)->start),

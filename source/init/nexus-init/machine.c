@@ -24,6 +24,7 @@ static struct device devices[DEVICE_COUNT];
 static struct dtb tree; // points into the mapped blob, which stays mapped
 static const char *bootargs = "";
 static uint32_t hart_extensions;
+static uint32_t hart_count;
 
 const struct device *machine_device(enum device_id id)
 {
@@ -38,6 +39,11 @@ const char *machine_bootargs(void)
 uint32_t machine_hart_extensions(void)
 {
     return hart_extensions;
+}
+
+uint32_t machine_hart_count(void)
+{
+    return hart_count;
 }
 
 void machine_distrust_hart_extensions(void)
@@ -63,13 +69,15 @@ static enum nx_status devicetree_open(void)
 }
 
 // Threads move between harts, so what one hart lacks none has.
-static void hart_extensions_find(void)
+static void harts_find(void)
 {
     struct dtb_node cpu = dtb_next_device_type(&tree, DTB_NODE_NONE, "cpu");
     bool have_zbb = dtb_node_exists(cpu);
     for (; dtb_node_exists(cpu); cpu = dtb_next_device_type(&tree, cpu, "cpu")) {
-        have_zbb =
-            have_zbb && (!dtb_is_available(&tree, cpu) || dtb_cpu_has_extension(&tree, cpu, "zbb"));
+        if (dtb_is_available(&tree, cpu)) {
+            hart_count += hart_count < NX_HARTS_MAX;
+            have_zbb = have_zbb && dtb_cpu_has_extension(&tree, cpu, "zbb");
+        }
     }
     hart_extensions = have_zbb ? NX_HART_EXTENSION_ZBB : 0;
 }
@@ -228,7 +236,7 @@ enum nx_status machine_discover(void)
     if (dtb_read_string(&tree, chosen, "bootargs", &bootargs) != NX_OK) {
         bootargs = "";
     }
-    hart_extensions_find();
+    harts_find();
     uart_find();
     block_find();
     return NX_OK;

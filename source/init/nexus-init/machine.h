@@ -43,6 +43,8 @@ const char *machine_bootargs(void);
 
 // NX_HART_EXTENSION_* for programs.
 uint32_t machine_hart_extensions(void);
+// Harts that the tree has and that may be used, at most NX_HARTS_MAX.
+uint32_t machine_hart_count(void);
 
 // The tree was wrong about them: a service met an illegal instruction. Programs get none from now
 // on.

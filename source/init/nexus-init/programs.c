@@ -327,6 +327,7 @@ enum nx_status program_spawn(enum program_id id, const char *const *arguments,
         .device_base = device->base,
         .interrupt_number = device->interrupt_number,
         .hart_extensions = machine_hart_extensions(),
+        .hart_count = machine_hart_count(),
         .devicetree_bytes = nx_start()->devicetree_bytes,
         .devicetree_offset = nx_start()->devicetree_offset,
     };

@@ -78,18 +78,29 @@ enum nx_status verity_tree_open(struct verity_tree *tree, const struct verity_im
 
 // ---- Checking -----------------------------------------------------------------------------------
 
-static enum nx_status block_check(struct verity_tree *tree, const void *block,
-                                  const uint8_t *expected)
+void verity_tree_hash(const struct verity_tree *tree, const void *data, uint8_t digest[HASH_BYTES])
 {
-    uint8_t digest[HASH_BYTES];
+    hash_behind(&tree->salted, data, VERITY_BLOCK_BYTES, digest);
+}
 
-    hash_behind(&tree->salted, block, VERITY_BLOCK_BYTES, digest);
-    if (memcmp(digest, expected, sizeof(digest)) != 0) {
+static enum nx_status digest_check(struct verity_tree *tree, const uint8_t *digest,
+                                   const uint8_t *expected)
+{
+    if (memcmp(digest, expected, HASH_BYTES) != 0) {
         tree->refused++;
         return NX_ERR_HASH;
     }
     tree->verified++;
     return NX_OK;
+}
+
+static enum nx_status block_check(struct verity_tree *tree, const void *block,
+                                  const uint8_t *expected)
+{
+    uint8_t digest[HASH_BYTES];
+
+    verity_tree_hash(tree, block, digest);
+    return digest_check(tree, digest, expected);
 }
 
 static struct verity_slot *slot_find(struct verity_tree *tree, uint64_t number)
@@ -187,4 +198,16 @@ enum nx_status verity_tree_check(struct verity_tree *tree, uint64_t number, cons
     }
     enum nx_status status = hash_find(tree, number, &expected);
     return status == NX_OK ? block_check(tree, data, expected) : status;
+}
+
+enum nx_status verity_tree_judge(struct verity_tree *tree, uint64_t number,
+                                 const uint8_t digest[HASH_BYTES])
+{
+    const uint8_t *expected;
+
+    if (number >= tree->blocks) {
+        return NX_ERR_OUT_OF_RANGE;
+    }
+    enum nx_status status = hash_find(tree, number, &expected);
+    return status == NX_OK ? digest_check(tree, digest, expected) : status;
 }

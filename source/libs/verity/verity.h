@@ -145,4 +145,10 @@ NX_MUST_CHECK enum nx_status verity_tree_open(struct verity_tree *tree,
 NX_MUST_CHECK enum nx_status verity_tree_check(struct verity_tree *tree, uint64_t number,
                                                const void *data);
 
+// The same in two steps, of which the first is nearly all of the work and any thread's, while
+// nobody opens the tree: the hash of a block, and whether it is the one of the block `number`.
+void verity_tree_hash(const struct verity_tree *tree, const void *data, uint8_t digest[HASH_BYTES]);
+NX_MUST_CHECK enum nx_status verity_tree_judge(struct verity_tree *tree, uint64_t number,
+                                               const uint8_t digest[HASH_BYTES]);
+
 #endif

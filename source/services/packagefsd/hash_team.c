@@ -11,8 +11,8 @@ static void blocks_hash(struct hash_team *team)
 {
     uint32_t index;
     while ((index = atomic_fetch_add(&team->next, 1)) < team->count) {
-        verity_tree_hash(team->tree, team->blocks + (size_t)index * VERITY_BLOCK_BYTES,
-                         team->digests[index]);
+        size_t offset = (size_t)index * VERITY_BLOCK_BYTES;
+        verity_tree_hash(team->tree, team->blocks + offset, team->digests[index]);
     }
 }
 

@@ -13,12 +13,14 @@
 #define PACKAGEFSD_IMAGE_H
 
 #include "block_cache.h"
+#include "hash_team.h"
 #include "nexus/block.h"
 #include "nexus/system.h"
 #include "package_fs.capnp.h"
 #include "verity/verity.h"
 
-#define IMAGE_TRANSFER_BYTES (NX_BLOCK_READ_SECTORS_MAX * NX_BLOCK_SECTOR_BYTES)
+#define IMAGE_TRANSFER_BYTES  (NX_BLOCK_READ_SECTORS_MAX * NX_BLOCK_SECTOR_BYTES)
+#define IMAGE_TRANSFER_BLOCKS (IMAGE_TRANSFER_BYTES / VERITY_BLOCK_BYTES)
 
 struct image {
     // Constant after image_open.
@@ -33,7 +35,9 @@ struct image {
     uint8_t *private;         // IMAGE_TRANSFER_BYTES that only this program knows
     struct verity_tree *tree; // of the disk; all zero for the fixtures
     struct block_cache cache; // of metadata
-    uint64_t reads;           // requests to the block service
+    struct hash_team team;
+    uint8_t digests[IMAGE_TRANSFER_BLOCKS][HASH_BYTES]; // of the transfer being verified
+    uint64_t reads;                                     // requests to the block service
     uint64_t io_errors;
 };
 

@@ -127,6 +127,7 @@ static enum nx_status disk_open(struct image *image, struct image_refusal *refus
     }
     if (status == NX_OK) {
         image->size = image->signed_.data_bytes;
+        hash_team_init(&image->team, nx_start()->hart_count);
         refusal->detail = "tree-superblock";
         status =
             verity_tree_open(image->tree, &image->signed_, &source, nx_start()->hart_extensions);

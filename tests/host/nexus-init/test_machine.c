@@ -319,6 +319,7 @@ static void test_what_all_harts_have_may_be_used_until_it_proves_wrong(void **st
 {
     (void)state;
     assert_hart_extensions(NX_HART_EXTENSION_ZBB);
+    assert_int_equal(machine_hart_count(), NX_HARTS_MAX);
     machine_distrust_hart_extensions();
     assert_int_equal(machine_hart_extensions(), 0);
 }

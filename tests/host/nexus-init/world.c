@@ -128,6 +128,11 @@ uint32_t machine_hart_extensions(void)
     return 0;
 }
 
+uint32_t machine_hart_count(void)
+{
+    return 1;
+}
+
 void machine_distrust_hart_extensions(void)
 {
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The system below packagefsd: see fake_system.h.
 #include "fake_system.h"
+#include "fake_threads.h"
 
 #include "nexus/block.h"
 #include "nexus/clock.h"
@@ -47,6 +48,7 @@ char fake_refusal[32];
 bool fake_not_mounted;
 uint64_t clock_now = NX_SECOND;
 struct nx_start_info nx_start_record;
+uint32_t fake_harts = 1;
 nx_handle nx_start_handles[NX_START_HANDLES_MAX];
 
 static struct object objects[OBJECTS_MAX];
@@ -335,6 +337,7 @@ void fake_reset(const uint8_t *disk, uint64_t size, const char *trust)
             free(objects[i].bytes);
         }
     }
+    fake_threads_reset();
     object_count = 0;
     handle_count = FIRST_MEMORY;
     arena_used = 0;
@@ -350,5 +353,9 @@ void fake_reset(const uint8_t *disk, uint64_t size, const char *trust)
     nx_start_handles[NX_START_BLOCK] = DISK_SERVICE;
     nx_start_handles[NX_START_TRUST] = handle_make(text, NX_RIGHT_READ);
     nx_start_handles[NX_START_FIXTURES] = nx_start_handles[NX_START_TRUST];
-    nx_start_record = (struct nx_start_info){.trust_bytes = strlen(trust), .fixtures_bytes = 1};
+    nx_start_record = (struct nx_start_info){
+        .trust_bytes = strlen(trust),
+        .fixtures_bytes = 1,
+        .hart_count = fake_harts,
+    };
 }

@@ -22,6 +22,7 @@ struct fake_disk {
 };
 
 extern struct fake_disk fake_disk;
+extern uint32_t fake_harts;   // of the machine, from the next reset on; 1 at first
 extern char fake_refusal[32]; // the reason in the last line `pkgfs: refused`; empty: none
 extern bool fake_not_mounted; // there was a line `pkgfs: not mounted`
 

@@ -88,11 +88,15 @@ static void test_a_sound_image_is_served_whole(void **state)
     assert_true(outcome.mounted);
     assert_int_equal(outcome.faring.errors, 0);
     for (uint64_t piece = BLOCK; piece <= 128 * BLOCK; piece *= 2) {
-        outcome = image_serve(&large, large.size, piece);
-        assert_true(outcome.mounted);
-        assert_int_equal(outcome.faring.errors, 0);
-        assert_true(fake_disk.queued > 0); // read-ahead takes part
+        for (fake_harts = 1; fake_harts <= NX_HARTS_MAX; fake_harts++) {
+            outcome = image_serve(&large, large.size, piece);
+            assert_true(outcome.mounted);
+            assert_int_equal(outcome.faring.errors, 0);
+            assert_true(fake_disk.queued > 0); // read-ahead takes part
+            assert_int_equal(mount.image.team.helpers, fake_harts - 1);
+        }
     }
+    fake_harts = 1;
 }
 
 static void test_every_flipped_byte_is_noticed_and_no_wrong_one_is_served(void **state)
