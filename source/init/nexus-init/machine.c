@@ -73,6 +73,7 @@ static void harts_find(void)
 {
     struct dtb_node cpu = dtb_next_device_type(&tree, DTB_NODE_NONE, "cpu");
     bool have_zbb = dtb_node_exists(cpu);
+    hart_count = 0;
     for (; dtb_node_exists(cpu); cpu = dtb_next_device_type(&tree, cpu, "cpu")) {
         if (dtb_is_available(&tree, cpu)) {
             hart_count += hart_count < NX_HARTS_MAX;

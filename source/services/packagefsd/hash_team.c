@@ -3,7 +3,9 @@
 #include "hash_team.h"
 
 #define HELPER_STACK_BYTES (16ul << 10)
-#define WORTH_BLOCKS       4u // a block takes 50,000 instructions, waking a helper 2,000
+#define HELPER_PAGES       8u  // stack, message page, page tables
+#define PAGES_KEPT         24u // of the budget, for what the rest of the program must not be refused
+#define WORTH_BLOCKS       4u  // a block takes 50,000 instructions, waking a helper 2,000
 #define BIT_GO             1u
 #define BIT_DONE           1u
 
@@ -38,12 +40,26 @@ static void helper_main(void *argument)
     }
 }
 
+// A helper has its caller's class: one of a lower class that has counted itself in could be kept
+// from its hart by whoever computes there, and the caller waits for it. Its memory comes on demand,
+// where a fault that the budget does not allow would end this program: so the budget is asked
+// first.
 static enum nx_status helper_start(struct hash_team *team, struct hash_helper *helper)
 {
-    const struct nx_thread_options options = {.stack_bytes = HELPER_STACK_BYTES, .class = -1};
+    const struct nx_thread_options options = {
+        .stack_bytes = HELPER_STACK_BYTES,
+        .class = NX_CLASS_SERVICE,
+    };
+    struct nx_process_facts facts;
 
     helper->team = team;
-    enum nx_status status = nx_notification_create(&helper->go);
+    enum nx_status status = nx_process_info(NX_HANDLE_NONE, &facts);
+    if (status == NX_OK && facts.pages_budget - facts.pages_used < HELPER_PAGES + PAGES_KEPT) {
+        status = NX_ERR_NO_MEMORY;
+    }
+    if (status == NX_OK) {
+        status = nx_notification_create(&helper->go);
+    }
     if (status != NX_OK) {
         return status;
     }
@@ -56,8 +72,7 @@ static enum nx_status helper_start(struct hash_team *team, struct hash_helper *h
 
 static void helpers_start(struct hash_team *team)
 {
-    team->started = true;
-    if (nx_notification_create(&team->done) != NX_OK) {
+    if (team->done == NX_HANDLE_NONE && nx_notification_create(&team->done) != NX_OK) {
         return;
     }
     while (team->helpers < team->wanted &&
@@ -74,7 +89,7 @@ void hash_team_init(struct hash_team *team, uint32_t harts)
 
 bool hash_team_is_worth(const struct hash_team *team, uint32_t count)
 {
-    return count >= WORTH_BLOCKS && (team->started ? team->helpers : team->wanted) > 0;
+    return count >= WORTH_BLOCKS && team->wanted > 0;
 }
 
 void hash_team_run(struct hash_team *team, const struct verity_tree *tree, const uint8_t *blocks,
@@ -82,7 +97,7 @@ void hash_team_run(struct hash_team *team, const struct verity_tree *tree, const
 {
     uint64_t bits;
 
-    if (!team->started) {
+    if (team->helpers < team->wanted) {
         helpers_start(team);
     }
     team->tree = tree;

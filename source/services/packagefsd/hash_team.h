@@ -22,8 +22,9 @@
 // `done` is signalled, and its bit stays until the caller takes it. A bit too many makes the caller
 // look once more.
 //
-// Helpers are started with the first job that is worth it. Without memory for them, or on a machine
-// with one hart, the caller does all the work.
+// Helpers are started with the first job that is worth it, and run in the class of services, as
+// their caller does. Those for which there is no memory are tried again with the next job; without
+// any, and on a machine with one hart, the caller does all the work.
 #ifndef PACKAGEFSD_HASH_TEAM_H
 #define PACKAGEFSD_HASH_TEAM_H
 
@@ -46,8 +47,7 @@ struct hash_team {
     // The caller's.
     uint32_t wanted;  // helpers that the machine has harts for
     uint32_t helpers; // of these, those that run
-    bool started;
-    nx_handle done; // notification
+    nx_handle done;   // notification; NX_HANDLE_NONE before the first job
     struct hash_helper members[HASH_TEAM_HELPERS_MAX];
 
     // The job: written while it is not open and nobody is inside.

@@ -73,17 +73,17 @@ static enum nx_status verify(struct image *image, uint64_t offset, uint64_t leng
                              const uint8_t *bytes)
 {
     uint64_t first = offset / VERITY_BLOCK_BYTES;
-    uint32_t count = (uint32_t)((length + VERITY_BLOCK_BYTES - 1) / VERITY_BLOCK_BYTES);
+    uint64_t count = (length + VERITY_BLOCK_BYTES - 1) / VERITY_BLOCK_BYTES;
     enum nx_status status = NX_OK;
 
     if (image->source != PACKAGE_FS_SOURCE_VIRTIO_BLK) {
         return NX_OK;
     }
-    if (count <= IMAGE_TRANSFER_BLOCKS && hash_team_is_worth(&image->team, count)) {
-        return verify_together(image, first, count, bytes);
+    if (count <= IMAGE_TRANSFER_BLOCKS && hash_team_is_worth(&image->team, (uint32_t)count)) {
+        return verify_together(image, first, (uint32_t)count, bytes);
     }
-    for (uint32_t i = 0; i < count && status == NX_OK; i++) {
-        status = verity_tree_check(image->tree, first + i, bytes + (size_t)i * VERITY_BLOCK_BYTES);
+    for (uint64_t i = 0; i < count && status == NX_OK; i++) {
+        status = verity_tree_check(image->tree, first + i, bytes + i * VERITY_BLOCK_BYTES);
     }
     return status;
 }

@@ -337,6 +337,7 @@ static void test_a_hart_that_is_switched_off_may_lack_anything(void **state)
     set_isa(2, "rv64imac");
     assert_int_equal(fdt_setprop_string(world.tree, cpu_node(2), "status", "disabled"), 0);
     assert_hart_extensions(NX_HART_EXTENSION_ZBB);
+    assert_int_equal(machine_hart_count(), NX_HARTS_MAX - 1);
 }
 
 static void test_extensions_may_come_as_a_list(void **state)

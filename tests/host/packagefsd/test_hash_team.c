@@ -77,6 +77,22 @@ static void test_each_block_is_hashed_once_on_any_number_of_harts(void **state)
     }
 }
 
+static void test_a_team_without_memory_works_and_grows_when_there_is_some(void **state)
+{
+    (void)state;
+    struct hash_team *team = malloc(sizeof(*team));
+    assert_non_null(team);
+    hash_team_init(team, NX_HARTS_MAX);
+    fake_pages_left = 10;
+    job_run(team, 1, BLOCKS_MAX);
+    assert_int_equal(team->helpers, 0);
+    fake_pages_left = 10000;
+    job_run(team, 2, BLOCKS_MAX);
+    assert_int_equal(team->helpers, HASH_TEAM_HELPERS_MAX);
+    fake_threads_reset();
+    free(team);
+}
+
 static void test_one_hart_and_few_blocks_are_no_team_s(void **state)
 {
     (void)state;
@@ -95,6 +111,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_each_block_is_hashed_once_on_any_number_of_harts),
+        cmocka_unit_test(test_a_team_without_memory_works_and_grows_when_there_is_some),
         cmocka_unit_test(test_one_hart_and_few_blocks_are_no_team_s),
     };
     return cmocka_run_group_tests_name("hash team", tests, NULL, NULL);

@@ -19,7 +19,7 @@ struct nx_thread {
 struct nx_thread_options {
     uint64_t stack_bytes; // 0: 64 KiB
     uint64_t affinity;    // mask of hart indices; 0: the process's default
-    int32_t class;        // enum nx_class, or -1: the process's default
+    int32_t class;        // enum nx_class, or -1: NORMAL, or the process's highest if that is lower
 };
 
 // Starts `entry(argument)`. `options` may be NULL. *thread belongs to the caller and stays valid

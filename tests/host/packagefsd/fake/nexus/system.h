@@ -26,6 +26,12 @@ NX_MUST_CHECK enum nx_status nx_memory_commit(nx_handle memory, uint64_t offset,
 NX_MUST_CHECK enum nx_status nx_handle_duplicate(nx_handle handle, uint32_t rights, uint64_t badge,
                                                  nx_handle *duplicate);
 void nx_handle_drop(nx_handle handle);
+struct nx_process_facts {
+    uint64_t pages_used;
+    uint64_t pages_budget;
+};
+
+NX_MUST_CHECK enum nx_status nx_process_info(nx_handle process, struct nx_process_facts *facts);
 NX_MUST_CHECK enum nx_status nx_notification_create(nx_handle *notification);
 NX_MUST_CHECK enum nx_status nx_notification_signal(nx_handle notification, uint64_t bits);
 NX_MUST_CHECK enum nx_status nx_notification_wait(nx_handle notification, uint64_t deadline,
