@@ -152,9 +152,9 @@ bool nx_block_queue_take(struct nx_block_queue *queue, struct nx_block_result *r
 bool nx_block_queue_arm(struct nx_block_queue *queue, uint32_t wanted);
 
 // Publishes what was added, then waits until `wanted` answers are there (see arm), or all that are
-// in flight. Only for a queue with a notification of its own. Long reads are under way in two
-// halves: a stream of them does best with one more than half of what it has in flight. A restart of the service on the way
-// is waited for.
+// in flight. Only for a queue with a notification of its own. A restart of the service on the way
+// is waited for. Long reads are under way in two halves: a stream of them does best with one more
+// than half of what it has in flight.
 //   NX_ERR_TIMED_OUT  the deadline passed first
 //   NX_ERR_BAD_STATE  nothing is in flight
 //   others            virtioblkd is down: see nx_block_queue_check
