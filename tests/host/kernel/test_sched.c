@@ -154,6 +154,20 @@ static void test_nothing_is_lost_or_doubled_while_four_harts_push_pop_and_steal(
 // --- Deadlines
 // ------------------------------------------------------------------------------------
 
+// The rank of a heap; ends the test when it is none, or not leftist.
+static uint32_t heap_is_leftist(const struct timer_node *node, const struct timer_node *parent)
+{
+    if (node == NULL)
+        return 0;
+    assert_ptr_equal(node->parent, parent);
+    assert_true(parent == NULL || parent->deadline <= node->deadline);
+    uint32_t left = heap_is_leftist(node->left, node);
+    uint32_t right = heap_is_leftist(node->right, node);
+    assert_true(left >= right);
+    assert_int_equal(node->rank, right + 1);
+    return node->rank;
+}
+
 static void test_deadlines_expire_in_order_and_cancelled_ones_never(void **state)
 {
     (void)state;
@@ -191,6 +205,7 @@ static void test_deadlines_expire_in_order_and_cancelled_ones_never(void **state
                 earliest = expected[i];
         }
         assert_int_equal(harts[0].timers.earliest, earliest);
+        assert_true(heap_is_leftist(harts[0].timers.root, NULL) <= 7); // 2^7 - 1 nodes have rank 7
     }
     for (uint32_t i = 0; i < DECOYS; i++)
         timer_cancel(&decoys[i]);

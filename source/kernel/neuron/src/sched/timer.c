@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Deadlines: a pairing heap per hart, and the one function that arms the hart's timer.
+// Deadlines: a leftist heap per hart, and the one function that arms the hart's timer.
 #include "sched/timer.h"
 
 #include "arch/arch.h"
@@ -10,6 +10,8 @@
 #include "sched/thread.h"
 
 #define NANOSECONDS_PER_SECOND 1000000000ull
+// Nodes that are moved to another hart under one taking of the locks.
+#define MOVE_STEP 8u
 
 uint64_t timer_ticks_from_nanoseconds(uint64_t nanoseconds)
 {
@@ -34,53 +36,51 @@ void timer_heap_init(struct timer_heap *heap)
     atomic_store_explicit(&heap->earliest, ARCH_TIMER_NEVER, memory_order_relaxed);
 }
 
-// Joins two heaps; either may be NULL.
-static struct timer_node *meld(struct timer_node *one, struct timer_node *other)
+static uint32_t rank_of(const struct timer_node *node)
 {
-    if (one == NULL)
-        return other;
-    if (other == NULL)
-        return one;
-    if (other->deadline < one->deadline) {
-        struct timer_node *swap = one;
-        one = other;
-        other = swap;
-    }
-    other->sibling = one->child;
-    if (one->child != NULL)
-        one->child->previous = other;
-    other->previous = one;
-    one->child = other;
-    one->sibling = NULL;
-    one->previous = NULL;
-    return one;
+    return node != NULL ? node->rank : 0;
 }
 
-// Joins a list of siblings into one heap: pairwise from the left, then from the right.
-static struct timer_node *meld_siblings(struct timer_node *first)
+// Puts the children in order and the rank right, from the node up: to the root, or, unless
+// `to_root`, as long as something changes. A rank that changes is one more than the one below, so
+// that ends soon, too.
+static void repair(struct timer_node *node, bool to_root)
 {
-    struct timer_node *pairs = NULL; // chained through `previous`
-    while (first != NULL) {
-        struct timer_node *one = first;
-        struct timer_node *other = one->sibling;
-        first = other != NULL ? other->sibling : NULL;
-        one->sibling = NULL;
-        one->previous = NULL;
-        if (other != NULL) {
-            other->sibling = NULL;
-            other->previous = NULL;
+    for (; node != NULL; node = node->parent) {
+        if (rank_of(node->left) < rank_of(node->right)) {
+            struct timer_node *swap = node->left;
+            node->left = node->right;
+            node->right = swap;
         }
-        struct timer_node *pair = meld(one, other);
-        pair->previous = pairs;
-        pairs = pair;
+        uint32_t rank = rank_of(node->right) + 1;
+        if (rank == node->rank && !to_root)
+            return;
+        node->rank = rank;
     }
+}
+
+// Joins two heaps down their right children; either may be NULL.
+static struct timer_node *meld(struct timer_node *one, struct timer_node *other)
+{
     struct timer_node *root = NULL;
-    while (pairs != NULL) {
-        struct timer_node *rest = pairs->previous;
-        pairs->previous = NULL;
-        root = meld(root, pairs);
-        pairs = rest;
+    struct timer_node *above = NULL;
+    while (one != NULL || other != NULL) {
+        if (one == NULL || (other != NULL && other->deadline < one->deadline)) {
+            struct timer_node *swap = one;
+            one = other;
+            other = swap;
+        }
+        one->parent = above;
+        if (above != NULL)
+            above->right = one;
+        else
+            root = one;
+        if (other == NULL)
+            break;
+        above = one;
+        one = one->right;
     }
+    repair(above, true);
     return root;
 }
 
@@ -93,21 +93,20 @@ static void publish_earliest(struct timer_heap *heap)
 // Takes a node out of its heap. Caller holds the heap's lock.
 static void remove_locked(struct timer_heap *heap, struct timer_node *node)
 {
-    struct timer_node *children = meld_siblings(node->child);
-    if (node == heap->root) {
-        heap->root = children;
-    } else {
-        if (node->previous->child == node)
-            node->previous->child = node->sibling;
-        else
-            node->previous->sibling = node->sibling;
-        if (node->sibling != NULL)
-            node->sibling->previous = node->previous;
-        heap->root = meld(heap->root, children);
-    }
-    node->child = NULL;
-    node->sibling = NULL;
-    node->previous = NULL;
+    struct timer_node *parent = node->parent;
+    struct timer_node *rest = meld(node->left, node->right);
+    if (rest != NULL)
+        rest->parent = parent;
+    if (parent == NULL)
+        heap->root = rest;
+    else if (parent->left == node)
+        parent->left = rest;
+    else
+        parent->right = rest;
+    repair(parent, false);
+    node->left = NULL;
+    node->right = NULL;
+    node->parent = NULL;
     publish_earliest(heap);
 }
 
@@ -129,6 +128,7 @@ void timer_start(struct thread *thread, uint64_t deadline)
     ASSERT(node_hart(node) == NULL);
     thread_forbid_direct(thread);
     node->deadline = deadline;
+    node->rank = 1;
     thread->timer_sequence =
         thread_sequence_of(atomic_load_explicit(&thread->wait, memory_order_relaxed)) + 1;
     lock_acquire(&hart->timers.lock);
@@ -204,14 +204,18 @@ void timer_start_tick(struct hart *hart)
 
 void timer_move_all(struct hart *source, struct hart *target)
 {
-    // Both locks, so that a canceller never finds a node that is in neither heap.
-    lock_acquire_pair(&source->timers.lock, &target->timers.lock);
-    while (source->timers.root != NULL) {
-        struct timer_node *node = source->timers.root;
-        remove_locked(&source->timers, node);
-        target->timers.root = meld(target->timers.root, node);
-        set_node_hart(node, target);
+    for (bool more = true; more;) {
+        // Both locks, so that a canceller never finds a node that is in neither heap.
+        lock_acquire_pair(&source->timers.lock, &target->timers.lock);
+        for (uint32_t i = 0; i < MOVE_STEP && source->timers.root != NULL; i++) {
+            struct timer_node *node = source->timers.root;
+            remove_locked(&source->timers, node);
+            node->rank = 1;
+            target->timers.root = meld(target->timers.root, node);
+            set_node_hart(node, target);
+        }
+        more = source->timers.root != NULL;
+        publish_earliest(&target->timers);
+        lock_release_pair(&source->timers.lock, &target->timers.lock);
     }
-    publish_earliest(&target->timers);
-    lock_release_pair(&source->timers.lock, &target->timers.lock);
 }

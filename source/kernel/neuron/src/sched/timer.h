@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Deadlines: one pairing heap per hart over the timed-out-at nodes inside threads, and the one
-// function that arms the hart's timer.
+// Deadlines: one leftist heap per hart over the timed-out-at nodes inside threads, and the one
+// function that arms the hart's timer. With n nodes each operation takes at most some log2(n)
+// steps, whatever programs do: a node's `rank` is the way down to its nearest place without a
+// child, the right child's is never the larger one, so the way down by right children alone is
+// short.
 //
 // A thread that blocks with a deadline enters the heap of the hart it blocks on. Whoever wakes it
 // first (a peer, or the expiry) removes it: expiry pops nodes under the heap's lock, drops the
@@ -18,9 +21,10 @@ struct thread;
 
 struct timer_node {
     uint64_t deadline; // time counter
-    struct timer_node *child;
-    struct timer_node *sibling;
-    struct timer_node *previous; // parent for a first child, else left sibling
+    struct timer_node *left;
+    struct timer_node *right;
+    struct timer_node *parent; // NULL: the root
+    uint32_t rank;             // 1 + the right child's, 0 for none
     // Whose heap holds the node; NULL: none. Changed under that heap's lock, read without it.
     _Atomic(struct hart *) hart;
 };
