@@ -15,6 +15,7 @@
 #define CHECK_FIRST   (1ull << 22) // ns without an answer, before virtioblkd is asked; then
 #define CHECK_LONGEST (1ull << 30) // after twice as long each time, up to this
 #define NO_ENTRY      NX_BLOCK_QUEUE_DEPTH
+#define SLOT_NONE     UINT16_MAX // virtioblkd has no such slot
 
 _Static_assert(NX_BLOCK_QUEUE_DEPTH == BLOCK_RING_DEPTH, "an entry for each place in the ring");
 
@@ -380,19 +381,24 @@ static enum nx_status session_reopen(struct nx_block_queue *queue)
     queue->completion_index = 0;
     queue->reopened++;
     enum nx_status status = session_open(queue);
-    for (uint32_t slot = 0; slot < NX_BLOCK_QUEUE_MEMORIES && status == NX_OK; slot++) {
+    if (status != NX_OK) {
+        return status;
+    }
+    for (uint32_t slot = 0; slot < NX_BLOCK_QUEUE_MEMORIES; slot++) {
+        // Reads to a memory that is not attached any more come back as errors: who closes the queue
+        // waits for them.
+        queue->service_slots[slot] = SLOT_NONE;
         if (queue->memories[slot] != NX_HANDLE_NONE) {
-            status = memory_attach(queue, slot);
+            enum nx_status attached = memory_attach(queue, slot);
+            status = status == NX_OK ? attached : status;
         }
     }
-    for (uint16_t tag = 0; tag < NX_BLOCK_QUEUE_DEPTH && status == NX_OK; tag++) {
+    for (uint16_t tag = 0; tag < NX_BLOCK_QUEUE_DEPTH; tag++) {
         if (queue->entries[tag].in_flight) {
             entry_put(queue, tag);
         }
     }
-    if (status == NX_OK) {
-        nx_block_queue_submit(queue);
-    }
+    nx_block_queue_submit(queue);
     return status;
 }
 
