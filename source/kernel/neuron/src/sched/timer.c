@@ -11,7 +11,7 @@
 
 #define NANOSECONDS_PER_SECOND 1000000000ull
 // Nodes that are moved to another hart under one taking of the locks.
-#define MOVE_STEP 8u
+#define MOVE_STEP 4u
 
 uint64_t timer_ticks_from_nanoseconds(uint64_t nanoseconds)
 {
