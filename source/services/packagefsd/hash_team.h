@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Hashes blocks on several harts: the caller and one helper thread for each further
-// hart.
+// Hashes blocks on several harts: the caller and one helper thread for each further hart.
 //
 //     hash_team_init -> hash_team_run ...
 //

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// packagefsd: serves the read-only files of pkg:// (package_fs.capnp). One thread for requests, one
-// image.
+// packagefsd: serves the read-only files of pkg:// (package_fs.capnp). One image, and one thread
+// for requests.
 //
 //     serve.c       requests and answers
 //     mount.c       what must be read before pkg:// is there

@@ -205,7 +205,7 @@ static void test_deadlines_expire_in_order_and_cancelled_ones_never(void **state
                 earliest = expected[i];
         }
         assert_int_equal(harts[0].timers.earliest, earliest);
-        assert_true(heap_is_leftist(harts[0].timers.root, NULL) <= 7); // 2^7 - 1 nodes have rank 7
+        assert_true(heap_is_leftist(harts[0].timers.root, NULL) < 7); // rank 7 takes 127 nodes
     }
     for (uint32_t i = 0; i < DECOYS; i++)
         timer_cancel(&decoys[i]);

@@ -90,6 +90,14 @@ static void publish_earliest(struct timer_heap *heap)
     atomic_store_explicit(&heap->earliest, earliest, memory_order_relaxed);
 }
 
+// Caller holds the heap's lock; the node is in no heap.
+static void insert_locked(struct timer_heap *heap, struct timer_node *node)
+{
+    node->rank = 1;
+    heap->root = meld(heap->root, node);
+    publish_earliest(heap);
+}
+
 // Takes a node out of its heap. Caller holds the heap's lock.
 static void remove_locked(struct timer_heap *heap, struct timer_node *node)
 {
@@ -128,13 +136,11 @@ void timer_start(struct thread *thread, uint64_t deadline)
     ASSERT(node_hart(node) == NULL);
     thread_forbid_direct(thread);
     node->deadline = deadline;
-    node->rank = 1;
     thread->timer_sequence =
         thread_sequence_of(atomic_load_explicit(&thread->wait, memory_order_relaxed)) + 1;
     lock_acquire(&hart->timers.lock);
-    hart->timers.root = meld(hart->timers.root, node);
+    insert_locked(&hart->timers, node);
     set_node_hart(node, hart);
-    publish_earliest(&hart->timers);
     lock_release(&hart->timers.lock);
     if (deadline < hart->armed_deadline)
         timer_rearm();
@@ -210,12 +216,10 @@ void timer_move_all(struct hart *source, struct hart *target)
         for (uint32_t i = 0; i < MOVE_STEP && source->timers.root != NULL; i++) {
             struct timer_node *node = source->timers.root;
             remove_locked(&source->timers, node);
-            node->rank = 1;
-            target->timers.root = meld(target->timers.root, node);
+            insert_locked(&target->timers, node);
             set_node_hart(node, target);
         }
         more = source->timers.root != NULL;
-        publish_earliest(&target->timers);
         lock_release_pair(&source->timers.lock, &target->timers.lock);
     }
 }
